@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	pan19 = "4929000000000000005" // does not pass the Luhn check
+	pan19 = "9929000000000000005" // no scheme begins with 9
 	pan   = "4761739001010119"    // a scheme's published test number
 )
 

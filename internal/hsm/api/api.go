@@ -97,6 +97,10 @@ type Opened struct {
 	// DataSetID and DataCounter are those of the card data, zero when absent.
 	DataSetID   []byte
 	DataCounter uint32
+	// PINSetID and PINCounter are those of the PIN block, zero when absent. They
+	// are those of the MAC unless a PIN pad brings a key set of its own.
+	PINSetID   []byte
+	PINCounter uint32
 	// Digest is SHA-256 over Message: same bytes, same message (rule 8).
 	Digest [32]byte
 
@@ -130,6 +134,7 @@ type Card struct {
 type (
 	PINVerdict        string
 	CryptogramVerdict string
+	CardCodeVerdict   string
 )
 
 // Verdicts of Verify.
@@ -144,6 +149,10 @@ const (
 	CryptogramNone  CryptogramVerdict = "none"
 	CryptogramRight CryptogramVerdict = "right"
 	CryptogramWrong CryptogramVerdict = "wrong"
+
+	CardCodeNone  CardCodeVerdict = "none" // not asked for, or the message carries none
+	CardCodeRight CardCodeVerdict = "right"
+	CardCodeWrong CardCodeVerdict = "wrong"
 )
 
 // VerifyRequest asks for the PIN and the cryptogram of an opened message to be
@@ -155,16 +164,22 @@ type VerifyRequest struct {
 	// for the PAN of the handle.
 	Reference []byte
 	// IMK is the issuer master key for cryptograms (usage E0), PVK the PIN
-	// verification key (usage V2).
-	IMK, PVK KeyBlock
-	// PIN and Cryptogram select what is checked.
-	PIN, Cryptogram bool
+	// verification key (usage V2 for a PVV, V1 for an IBM 3624 offset, as the
+	// card was personalized), CVK the card verification key (usage C0). Each is
+	// needed only for its check.
+	IMK, PVK, CVK KeyBlock
+	// PIN, Cryptogram and CardCode select what is checked. The card code is the
+	// iCVV of a chip, the CVV of a stripe or a keyed CVV2, by the entry mode in
+	// DE 22 of the opened message. A PIN is verified once for a handle: asking
+	// again gives ErrPolicy.
+	PIN, Cryptogram, CardCode bool
 }
 
 // Verdict is the answer to Verify.
 type Verdict struct {
 	PIN        PINVerdict
 	Cryptogram CryptogramVerdict
+	CardCode   CardCodeVerdict
 	// ReferenceOK tells that the reference record opened and belongs to the PAN
 	// of the handle; false makes the other verdicts none.
 	ReferenceOK bool
@@ -177,7 +192,10 @@ type SealRequest struct {
 	Answer []byte
 	// ARC asks for an ARPC over the cryptogram of the handle and this two-byte
 	// authorisation response code, put into DE 55 as tag 91; empty asks for
-	// none. It needs a cryptogram that Verify found right.
+	// none. It needs a cryptogram that Verify found right. The method follows the
+	// cryptogram profile of the card (EMV Book 2, 8.2): method 1 gives ARPC and
+	// ARC, method 2 (visa_cvn18, visa_cvn22, ccd_a5) the short ARPC and a card
+	// status update that says approved for ARC 00 and nothing else.
 	ARC string
 }
 
@@ -217,8 +235,12 @@ type Boundary interface {
 	// Release forgets a handle that gets no answer. Unknown handles are ignored.
 	Release(context.Context, Handle) error
 	// SignCheckpoint signs an audit head. It refuses with ErrPolicy when Count is
-	// below what it signed before for the node, over restarts.
+	// below what it signed before for the node, or equal with another head, or
+	// boot is older, over restarts.
 	SignCheckpoint(ctx context.Context, node string, boot, count uint64, head [32]byte) (Checkpoint, error)
+	// Reseal opens a sealed PAN and seals it again under the newest sealing key,
+	// for the same token. A record of another token gives ErrInput.
+	Reseal(ctx context.Context, token string, sealed []byte) ([]byte, error)
 }
 
 // KeySpec says what key to make or import. The fields have the meaning and
@@ -272,8 +294,12 @@ type Personalize struct {
 	PIN     secret.Secret // 4 to 12 digits, empty for a card without PIN
 	PSN     string        // two digits
 	Expiry  string        // YYMM
-	Profile string        // cryptogram profile, such as "visa_cvn18"
-	PVK     KeyBlock      // usage V2
+	Profile string        // cryptogram profile, such as "visa_cvn18"; empty for a card without chip
+	PVK     KeyBlock      // usage V2 makes a PVV, V1 an IBM 3624 offset; empty without PIN
+	// CodeAt is where the card verification value begins in the discretionary
+	// data of track 2, counted in digits after the service code: 5 when a key
+	// index and a PVV come first. At most 10.
+	CodeAt int
 }
 
 // Personalized is a card as the host may know it.
@@ -292,14 +318,22 @@ type Info struct {
 }
 
 // Administration is the part of the HSM that operators use; each call is
-// audited before it acts. It travels over the same socket under its own
-// permission.
+// audited before it acts. It travels over a socket of its own, which other
+// users may be kept from.
 type Administration interface {
 	Info(context.Context) (Info, error)
 	GenerateKey(context.Context, KeySpec) (Key, error)
 	ImportClear(context.Context, ImportClear) (Key, error)
 	NewTransport(context.Context) (Transport, error)
 	InitialKey(context.Context, InitialKeyRequest) (Exported, error)
+	// ImportBlock brings a key in from a TR-31 version D block under a transport
+	// key (usage K0 or K1). It keeps its usage, algorithm and mode.
+	ImportBlock(ctx context.Context, transport KeyBlock, block string) (Key, error)
+	// RotateSealing makes a new PAN sealing key and returns its version; records
+	// of older versions stay readable and are moved by Reseal.
+	RotateSealing(context.Context) (uint32, error)
+	// ClearPINBrake sets the boundary's count of wrong PINs of a card to zero.
+	ClearPINBrake(ctx context.Context, lookup [32]byte) error
 	Personalize(context.Context, Personalize) (Personalized, error)
 }
 

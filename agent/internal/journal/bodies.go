@@ -1,0 +1,106 @@
+package journal
+
+// End is how an attempt ended, or that it is still open.
+type End string
+
+// The ends of an attempt. Exactly one of the first four is final; EndReversing
+// becomes EndReversed when the host acknowledges the reversal.
+const (
+	EndApproved  End = "approved"
+	EndDeclined  End = "declined"
+	EndCancelled End = "cancelled" // nothing was sent
+	EndReversed  End = "reversed"
+	EndReversing End = "reversing" // a reversal is owed to the host
+	EndOpen      End = "open"      // no outcome yet
+)
+
+// Begin states what the till asked for, before the card is touched.
+type Begin struct {
+	Sale       string `json:"sale"`     // the till's reference
+	Kind       string `json:"kind"`     // "purchase"
+	MTI        string `json:"mti"`      // "0200"
+	Processing string `json:"proc"`     // DE 3
+	Amount     int64  `json:"amount"`   // minor units, cashback included (DE 4)
+	Cashback   int64  `json:"cashback"` // minor units, part of Amount
+	Currency   uint16 `json:"currency"` // ISO 4217 numeric
+	// STAN and ReversalSTAN are taken together, so that a reversal never has to
+	// wait for a number.
+	STAN         uint32 `json:"stan"`
+	ReversalSTAN uint32 `json:"reversal_stan"`
+}
+
+// KeyUse states that a DUKPT counter is about to be used.
+type KeyUse struct {
+	Counter uint32 `json:"counter"`
+	For     string `json:"for"` // MTI of the message
+}
+
+// Intent states what is about to leave, as far as a reversal needs it. It holds
+// no card data beyond the last four digits.
+type Intent struct {
+	Counter   uint32 `json:"counter"` // DUKPT counter of the request, 0 in clear tests
+	Date      string `json:"date"`    // DE 13, MMDD
+	Time      string `json:"time"`    // DE 12, hhmmss
+	Transmit  string `json:"transmit"`
+	EntryMode string `json:"entry"`     // DE 22
+	Condition string `json:"condition"` // DE 25
+	LastFour  string `json:"last4"`
+	AID       string `json:"aid,omitempty"`
+	Label     string `json:"label,omitempty"`
+	ATC       string `json:"atc,omitempty"` // 9F36, hex
+}
+
+// Outcome states what the attempt came to. It is durable before till, payer or
+// receipt are told.
+type Outcome struct {
+	End    End    `json:"end"`
+	Reason string `json:"reason,omitempty"` // why it is not approved, in words
+	// ReversalReason is the DE 63 reason of the reversal when End is reversing.
+	ReversalReason string `json:"reversal_reason,omitempty"`
+	RC             string `json:"rc,omitempty"`   // DE 39
+	RRN            string `json:"rrn,omitempty"`  // DE 37
+	Auth           string `json:"auth,omitempty"` // DE 38
+	// Receipt holds the values that a reprint needs, by name.
+	Receipt map[string]string `json:"receipt,omitempty"`
+}
+
+// Sent states that a reversal is about to leave.
+type Sent struct {
+	Counter uint32 `json:"counter"`
+	Try     int    `json:"try"` // 1 for the 0420, more for a 0421
+}
+
+// Closed states that the host has acknowledged a reversal.
+type Closed struct {
+	RC string `json:"rc"`
+}
+
+// Stuck states that a reversal needs an operator.
+type Stuck struct {
+	Reason string `json:"reason"`
+}
+
+// KeyLoad states that a DUKPT key set was loaded.
+type KeyLoad struct {
+	Set    string `json:"set"` // initial key id or initial KSN, hex
+	Scheme string `json:"scheme"`
+}
+
+// Checkpoint holds the newest audit checkpoint of a host node as it came.
+type Checkpoint struct {
+	Data []byte `json:"data"`
+}
+
+// Reserve states that a block of STANs may have been used.
+type Reserve struct {
+	// Next is the first STAN of the next block.
+	Next uint32 `json:"next"`
+}
+
+// Snapshot carries what later records build on over a pruning.
+type Snapshot struct {
+	NextSTAN   uint32 `json:"next_stan"`
+	KeySet     string `json:"key_set"`
+	Counter    uint32 `json:"counter"`
+	Checkpoint []byte `json:"checkpoint,omitempty"`
+}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"tallystick.example/internal/pure/bcd"
 )
 
 // An Input is what a case gives to its operation. Its methods read one key each
@@ -16,6 +18,10 @@ type Input map[string]any
 type InputError struct {
 	Key  string
 	Want string // what the operation needs there
+	// Content tells that the value is a string as it should be, but with other
+	// characters: a program that reads it refuses the input. Otherwise the case
+	// itself is broken.
+	Content bool
 }
 
 // Error names the key and what was expected, never the value.
@@ -29,7 +35,7 @@ func (in Input) Hex(key string) []byte {
 	s, ok := in[key].(string)
 	b, err := ParseHex(s)
 	if !ok || err != nil {
-		panic(&InputError{key, "upper-case hexadecimal"})
+		panic(&InputError{Key: key, Want: "upper-case hexadecimal", Content: ok})
 	}
 	return b
 }
@@ -37,11 +43,8 @@ func (in Input) Hex(key string) []byte {
 // Digits is a string of decimal digits.
 func (in Input) Digits(key string) string {
 	s, ok := in[key].(string)
-	for _, c := range s {
-		ok = ok && c >= '0' && c <= '9'
-	}
-	if !ok {
-		panic(&InputError{key, "a string of decimal digits"})
+	if !ok || !bcd.IsDigits(s) {
+		panic(&InputError{Key: key, Want: "a string of decimal digits", Content: ok})
 	}
 	return s
 }
@@ -50,7 +53,7 @@ func (in Input) Digits(key string) string {
 func (in Input) Number(key string) int64 {
 	n, err := number(in[key])
 	if err != nil {
-		panic(&InputError{key, "an integer"})
+		panic(&InputError{Key: key, Want: "an integer"})
 	}
 	return n
 }
@@ -59,7 +62,7 @@ func (in Input) Number(key string) int64 {
 func (in Input) Int(key string) int {
 	n := in.Number(key)
 	if n != int64(int32(n)) {
-		panic(&InputError{key, "a small integer"})
+		panic(&InputError{Key: key, Want: "a small integer"})
 	}
 	return int(n)
 }
@@ -76,7 +79,7 @@ func number(v any) (int64, error) {
 func (in Input) Text(key string) string {
 	s, ok := in[key].(string)
 	if !ok {
-		panic(&InputError{key, "a text"})
+		panic(&InputError{Key: key, Want: "a text"})
 	}
 	return s
 }
@@ -85,7 +88,7 @@ func (in Input) Text(key string) string {
 func (in Input) Bool(key string) bool {
 	b, ok := in[key].(bool)
 	if !ok {
-		panic(&InputError{key, "true or false"})
+		panic(&InputError{Key: key, Want: "true or false"})
 	}
 	return b
 }
@@ -94,7 +97,7 @@ func (in Input) Bool(key string) bool {
 func (in Input) List(key string) []any {
 	l, ok := in[key].([]any)
 	if !ok {
-		panic(&InputError{key, "a list"})
+		panic(&InputError{Key: key, Want: "a list"})
 	}
 	return l
 }
@@ -103,7 +106,7 @@ func (in Input) List(key string) []any {
 func (in Input) Object(key string) Input {
 	o, ok := in[key].(map[string]any)
 	if !ok {
-		panic(&InputError{key, "an object"})
+		panic(&InputError{Key: key, Want: "an object"})
 	}
 	return o
 }
@@ -115,7 +118,7 @@ func (in Input) Objects(key string) []Input {
 	for i, e := range list {
 		o, ok := e.(map[string]any)
 		if !ok {
-			panic(&InputError{key, "a list of objects"})
+			panic(&InputError{Key: key, Want: "a list of objects"})
 		}
 		objects[i] = o
 	}
@@ -129,7 +132,7 @@ func (in Input) Texts(key string) []string {
 	for i, e := range list {
 		s, ok := e.(string)
 		if !ok {
-			panic(&InputError{key, "a list of texts"})
+			panic(&InputError{Key: key, Want: "a list of texts"})
 		}
 		texts[i] = s
 	}
@@ -146,7 +149,7 @@ func (in Input) Tags(key string) map[string][]byte {
 	tags := make(map[string][]byte, len(o))
 	for tag := range o {
 		if b, err := ParseHex(tag); err != nil || len(b) == 0 {
-			panic(&InputError{key, "an object from tag to value"})
+			panic(&InputError{Key: key, Want: "an object from tag to value"})
 		}
 		tags[tag] = o.Hex(tag)
 	}

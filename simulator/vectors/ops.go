@@ -9,6 +9,7 @@ import (
 var allOps = sync.OnceValue(func() map[string]Op {
 	return join(
 		macOps(),
+		cardCodeOps(),
 	)
 })
 

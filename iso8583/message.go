@@ -1,6 +1,8 @@
 package iso8583
 
 import (
+	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,6 +82,13 @@ func (m *Message) Raw() []byte {
 		return nil
 	}
 	return m.buf[:m.raw:m.raw]
+}
+
+// Format writes message type and STAN for every verb, never an element that may
+// be sensitive. [Describe] shows more.
+func (m *Message) Format(f fmt.State, _ rune) {
+	// The state of a formatter has no failing writer; fmt ignores it too.
+	_, _ = io.WriteString(f, m.mti.String()+" STAN "+m.STAN())
 }
 
 // Clone returns an independent copy.

@@ -1,6 +1,10 @@
 package iso8583
 
-import "time"
+import (
+	"time"
+
+	"tallystick.example/internal/pure/secret"
+)
 
 // A Header holds what every request carries.
 type Header struct {
@@ -34,8 +38,8 @@ type Payment struct {
 	Entry    string // DE 22, three digits
 	// CardSequence is DE 23, three digits, when the card gave tag 5F34.
 	CardSequence string
-	Chip         []byte // DE 55
-	PINBlock     []byte // DE 52, 8 bytes; a 16-byte block belongs into Private
+	Chip         []byte        // DE 55
+	PINBlock     secret.Secret // DE 52, 8 bytes; a 16-byte block belongs into Private
 	// Original, RRN and AuthCode name the payment that this one refers to.
 	Original Original
 	RRN      string
@@ -83,8 +87,8 @@ func (m *Message) setOptional(p Payment) {
 	if p.ResponseCode != "" {
 		m.SetText(39, p.ResponseCode)
 	}
-	if len(p.PINBlock) != 0 {
-		m.SetBytes(52, p.PINBlock)
+	if !p.PINBlock.IsZero() {
+		m.SetBytes(52, p.PINBlock.Expose())
 	}
 	var extra []AdditionalAmount
 	if p.Cashback != 0 {

@@ -3,7 +3,10 @@ package iso8583
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"slices"
+
+	"tallystick.example/internal/pure/secret"
 )
 
 // An AttemptID names one attempt of a terminal for ever: 8 random bytes (the
@@ -107,7 +110,7 @@ type Private struct {
 	PINKSN            []byte
 	DataKSN           []byte
 	CardData          CardData
-	PINBlock          []byte // 16 bytes, ISO 9564 format 4
+	PINBlock          secret.Secret // 16 bytes, ISO 9564 format 4
 	Reason            ReversalReason
 	ScriptResults     []byte // tag 9F5B values, 5 bytes each, 1 to 16
 	FinalChipData     []byte // BER-TLV of the second GENERATE AC
@@ -127,39 +130,57 @@ type Private struct {
 	Confirmed         []AttemptID // 1 to 8
 }
 
+// Format writes a fixed text for every verb: what is in DE 63 is shown by
+// [Describe] only.
+func (Private) Format(f fmt.State, _ rune) {
+	// The state of a formatter has no failing writer; fmt ignores it too.
+	_, _ = io.WriteString(f, "[private data]")
+}
+
 // ParsePrivate reads the content of DE 63: tags of 1 byte with lengths of 2, in
 // any order. Unknown tags are skipped, a tag that comes twice is refused. The
 // result holds a copy. The error is a *RuleError with code 30.
 func ParsePrivate(b []byte) (Private, error) {
+	p, _, err := parsePrivate(b)
+	return p, err
+}
+
+// A tagSet holds which of the 256 tags are present.
+type tagSet [4]uint64
+
+func (s *tagSet) has(tag byte) bool { return s[tag>>6]>>(tag&63)&1 == 1 }
+func (s *tagSet) add(tag byte)      { s[tag>>6] |= 1 << (tag & 63) }
+
+func parsePrivate(b []byte) (Private, tagSet, error) {
 	var p Private
 	b = slices.Clone(b)
-	var seen [256]bool
+	var seen tagSet
 	for len(b) > 0 {
 		if len(b) < 3 {
-			return Private{}, tagError(b[0], "the data end within the tag or its length")
+			return Private{}, tagSet{}, tagError(b[0], "the data end within the tag or its length")
 		}
 		tag, n := b[0], int(binary.BigEndian.Uint16(b[1:]))
 		if n > len(b)-3 {
-			return Private{}, tagError(tag, "the data end within the value")
+			return Private{}, tagSet{}, tagError(tag, "the data end within the value")
 		}
 		value := b[3 : 3+n : 3+n]
 		b = b[3+n:]
-		if seen[tag] {
-			return Private{}, tagError(tag, "the tag comes twice")
+		if seen.has(tag) {
+			return Private{}, tagSet{}, tagError(tag, "the tag comes twice")
 		}
-		seen[tag] = true
+		seen.add(tag)
 		t := tagOf(tag)
 		if t == nil {
 			continue
 		}
 		if n < t.Min || n > t.Max {
-			return Private{}, tagError(tag, "the value has a wrong length")
+			return Private{}, tagSet{}, tagError(tag, "the value has a wrong length")
 		}
 		if !t.get(&p, value) {
-			return Private{}, tagError(tag, "the value is malformed")
+			return Private{}, tagSet{}, tagError(tag, "the value is malformed")
 		}
 	}
-	return p, nil
+	return p, seen, nil
 }
 
 // AppendTo appends the content of DE 63, tags in ascending order. The error is a

@@ -150,7 +150,7 @@ func blockOf(ksn []byte) int {
 
 // pin checks PIN blocks and their KSN.
 func (v *check) pin() *RuleError {
-	des, aes := v.m.Has(52), v.p.PINBlock != nil
+	des, aes := v.m.Has(52), !v.p.PINBlock.IsZero()
 	switch {
 	case des && aes:
 		return tagError(0x07, "there are two PIN blocks")

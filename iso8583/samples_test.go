@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tallystick.example/internal/pure/mac"
+	"tallystick.example/internal/pure/secret"
 	"tallystick.example/iso8583"
 )
 
@@ -62,12 +63,12 @@ func paymentOf(t iso8583.TransactionType) iso8583.Payment {
 		Private: iso8583.Private{AttemptID: attempt(7), DataKSN: ksn, CardData: card()},
 	}
 	if row.MTI != iso8583.FinancialAdvice {
-		p.Private.PINKSN, p.Private.PINBlock = ksn, unhex("C0FFEE00112233445566778899AABBCC")
+		p.Private.PINKSN, p.Private.PINBlock = ksn, secret.New(unhex("C0FFEE00112233445566778899AABBCC"))
 	}
 	if row.Original == iso8583.Mandatory {
 		p.RRN, p.Original = "000000000042", iso8583.Original{MTI: iso8583.FinancialRequest, STAN: "001200", Transmitted: "1124130000"}
 		p.Private.OriginalAttemptID = attempt(3)
-		p.Entry, p.Chip, p.Private.DataKSN, p.Private.CardData, p.Private.PINKSN, p.Private.PINBlock = "011", nil, nil, iso8583.CardData{}, nil, nil
+		p.Entry, p.Chip, p.Private.DataKSN, p.Private.CardData, p.Private.PINKSN, p.Private.PINBlock = "011", nil, nil, iso8583.CardData{}, nil, secret.Secret{}
 	}
 	switch t {
 	case iso8583.PurchaseCashback, iso8583.OfflineCashback:

@@ -51,7 +51,7 @@ var tags = []Tag{
 	{Tag: 0x07, Name: "AES PIN block", Min: 16, Max: 16, Format: "ISO 9564 format 4", Sensitive: true,
 		presence: "C - C - - - - - - - - - - - - -",
 		Rule:     "Only with tag 04 of 12 bytes and not with DE 52.",
-		put:      putBytes(func(p *Private) *[]byte { return &p.PINBlock }), get: getBytes(func(p *Private) *[]byte { return &p.PINBlock })},
+		put:      putPIN, get: getPIN},
 	{Tag: 0x08, Name: "reversal reason", Min: 1, Max: 1, Format: "see the table of reversal reasons",
 		presence: "- - - - - - - - M - - - - - - -",
 		put:      putReason, get: getReason},

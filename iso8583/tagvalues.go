@@ -1,6 +1,10 @@
 package iso8583
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"tallystick.example/internal/pure/secret"
+)
 
 // The functions of this file write and read the values of DE 63 tags for the
 // table in tags.go. A put that appends nothing means that the value is absent.
@@ -85,6 +89,10 @@ func getCard(p *Private, v []byte) bool {
 	p.CardData = CardData{v[1 : 1+block : 1+block], v[1+block:]}
 	return true
 }
+
+func putPIN(dst []byte, p *Private) []byte { return append(dst, p.PINBlock.Expose()...) }
+
+func getPIN(p *Private, v []byte) bool { p.PINBlock = secret.New(v); return true }
 
 func putReason(dst []byte, p *Private) []byte {
 	if p.Reason == 0 {

@@ -30,11 +30,11 @@ func validate(m *Message, d Direction, unsealed bool) error {
 			return err
 		}
 	}
-	p, err := m.Private()
+	p, present, err := parsePrivate(m.content(63))
 	if err != nil {
 		return err
 	}
-	v := check{m, &p, d, unsealed}
+	v := check{m, &p, present, d, unsealed}
 	for _, rule := range [...]func() *RuleError{v.tags, v.values, v.transaction, v.card, v.pin, v.chip, v.network, v.answer} {
 		if err := rule(); err != nil {
 			return err
@@ -94,14 +94,13 @@ func format(de int, reason string) *RuleError {
 type check struct {
 	m        *Message
 	p        *Private
+	present  tagSet // tags of DE 63
 	d        Direction
 	unsealed bool
 }
 
-// has reports whether a tag of DE 63 is present, by what it would put.
-func (v *check) has(tag byte) bool {
-	return len(tagOf(tag).put(nil, v.p)) > 0
-}
+// has reports whether a tag of DE 63 is present.
+func (v *check) has(tag byte) bool { return v.present.has(tag) }
 
 // tags walks the presence column of DE 63 and the rules that join its tags.
 func (v *check) tags() *RuleError {

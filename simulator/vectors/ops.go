@@ -10,6 +10,8 @@ var allOps = sync.OnceValue(func() map[string]Op {
 	return join(
 		macOps(),
 		cardCodeOps(),
+		cryptogramOps(),
+		transportOps(),
 	)
 })
 

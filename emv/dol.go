@@ -45,6 +45,9 @@ func ParseDOL(list []byte) (DOL, error) {
 func dolTag(list []byte) (tag Tag, size int) {
 	for i := 0; i < min(len(list), 4); i++ {
 		tag = tag<<8 | Tag(list[i])
+		if tag == 0 { // a first byte 00 would vanish in the number
+			return 0, 0
+		}
 		if ber.Valid(uint32(tag)) {
 			return tag, i + 1
 		}

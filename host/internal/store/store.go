@@ -134,6 +134,9 @@ func (s *Store) release() error {
 // Full reports whether new sales are refused because the disk is full.
 func (s *Store) Full() bool { return s.disk.isFull() }
 
+// Engine is "sqlite" or "postgres".
+func (s *Store) Engine() string { return s.engine.name() }
+
 // Node is the name under which this process writes.
 func (s *Store) Node() string { return s.cfg.Node }
 

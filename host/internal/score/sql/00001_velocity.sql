@@ -10,6 +10,3 @@ CREATE TABLE velocity (
     PRIMARY KEY (kind, subject, currency)
 );
 CREATE INDEX velocity_updated ON velocity (updated);
-
--- +goose Down
-DROP TABLE velocity;

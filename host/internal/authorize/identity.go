@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
+	"errors"
+
+	"tallystick.example/iso8583"
 )
 
 // A Digest is SHA-256 over named data elements; the zero Digest stands for none.
@@ -13,73 +15,65 @@ type Digest [sha256.Size]byte
 // IsZero reports whether there is no digest.
 func (d Digest) IsZero() bool { return d == Digest{} }
 
-// AttemptSize is the length of an attempt id in bytes: the random epoch of the
-// terminal's journal and its journal number, 8 bytes each.
-const AttemptSize = 16
-
-// Identity names the one row of a transaction (rule 3). The request, its repeats
-// and its reversals all yield the same value.
-type Identity struct {
-	Terminal string // DE 41
-	Attempt  []byte // DE 63 attempt id, AttemptSize bytes; nil when the terminal sends none
-	// MTI, STAN, Time and Date name the original where no attempt id is sent:
-	// for a reversal they come from DE 90 (MTI and STAN) and its own DE 12 and 13,
-	// which repeat those of the original.
-	MTI, STAN, Time, Date string
+// bytes is the stored form: empty for none.
+func (d Digest) bytes() []byte {
+	if d.IsZero() {
+		return []byte{}
+	}
+	return d[:]
 }
 
-// Key is the identity as text, the unique column of the row. It fails when an
-// attempt id has a wrong length or a part is missing.
-func (i Identity) Key() (string, error) {
-	if len(i.Terminal) != 8 {
-		return "", fmt.Errorf("authorize: terminal has %d characters, want 8", len(i.Terminal))
+// digestOf reads the stored form.
+func digestOf(b []byte) (d Digest) {
+	if len(b) == len(d) {
+		copy(d[:], b)
 	}
-	if i.Attempt != nil {
-		if len(i.Attempt) != AttemptSize {
-			return "", fmt.Errorf("authorize: attempt id has %d bytes, want %d", len(i.Attempt), AttemptSize)
+	return d
+}
+
+// errIdentity means that a message does not say which transaction it is about;
+// it is answered with 30.
+var errIdentity = errors.New("authorize: the message names no transaction")
+
+// IdentityOf names the one row that m is about (rule 3): DE 41 with the attempt
+// id, or without one DE 41, the MTI with its repeat digit cleared, DE 11, 12 and
+// 13. A reversal names the row of its original: by the original attempt id, or
+// by DE 90 (MTI and STAN) with its own DE 12 and 13, which repeat the original's.
+// attempt is the attempt id in hex, empty when there is none.
+func IdentityOf(m *iso8583.Message, p iso8583.Private) (id, attempt string, err error) {
+	named, t, stan := p.AttemptID, m.MTI(), m.STAN()
+	if t.Class() == iso8583.ClassReversal {
+		o, ok := m.Original()
+		if !ok {
+			return "", "", errIdentity
 		}
-		return i.Terminal + "/" + hex.EncodeToString(i.Attempt), nil
+		named, t, stan = p.OriginalAttemptID, o.MTI, o.STAN
 	}
-	if len(i.MTI) != 4 || len(i.STAN) != 6 || len(i.Time) != 6 || len(i.Date) != 4 {
-		return "", fmt.Errorf("authorize: no attempt id, and MTI, DE 11, 12, 13 are not complete")
+	terminal := m.Terminal()
+	if len(terminal) != 8 {
+		return "", "", errIdentity
 	}
-	return i.Terminal + "/" + i.MTI[:3] + "0/" + i.STAN + "/" + i.Time + "/" + i.Date, nil
+	if !named.IsZero() {
+		attempt = hex.EncodeToString(named[:])
+		return terminal + "/" + attempt, attempt, nil
+	}
+	at, on := m.Digits(12), m.Digits(13)
+	if len(stan) != 6 || len(at) != 6 || len(on) != 4 {
+		return "", "", errIdentity
+	}
+	return terminal + "/" + t.ClearRepeat().String() + "/" + stan + "/" + at + "/" + on, "", nil
 }
 
-// Elements are the data elements that a digest compares. All are as received;
-// absent ones are empty.
-type Elements struct {
-	Processing string // DE 3
-	Amount     string // DE 4, 12 digits
-	EntryMode  string // DE 22
-	Currency   string // DE 49
-	Card       []byte // stands for the card token: the keyed look-up value
-	Cryptogram []byte // 9F26
-	ATC        []byte // 9F36
-	Original   string // DE 90
-	Replaced   string // DE 95
-}
-
-// Digest covers everything in e (rule 3).
-func (e Elements) Digest() Digest {
-	return digest("tallystick message 1", []byte(e.Processing), []byte(e.Amount), []byte(e.EntryMode),
-		[]byte(e.Currency), e.Card, e.Cryptogram, e.ATC, []byte(e.Original), []byte(e.Replaced))
-}
-
-// Subject covers what a request and its reversal must agree on: DE 3, 4, 49.
-func (e Elements) Subject() Digest {
-	return digest("tallystick subject 1", []byte(e.Processing), []byte(e.Amount), []byte(e.Currency))
-}
-
-// digest hashes parts, each behind its length so that no two lists collide.
-func digest(domain string, parts ...[]byte) Digest {
+// subjectOf covers what a request and its reversal must agree on: DE 3, 4, 49.
+func subjectOf(m *iso8583.Message) Digest {
 	h := sha256.New()
-	h.Write([]byte(domain))
+	h.Write([]byte("tallystick subject 1"))
 	var n [4]byte
-	for _, p := range parts {
-		binary.BigEndian.PutUint32(n[:], uint32(len(p)))
+	for _, de := range [...]int{3, 4, 49} {
+		v := m.Digits(de)
+		binary.BigEndian.PutUint32(n[:], uint32(len(v)))
 		h.Write(n[:])
-		h.Write(p)
+		h.Write([]byte(v))
 	}
 	return Digest(h.Sum(nil))
 }

@@ -36,6 +36,7 @@ func (s State) Decided() bool { return s == Approved || s == Declined || s == Re
 // Response codes (DE 39) that the machine itself gives.
 const (
 	CodeApproved   = "00"
+	codeInProgress = "09" // a repeat came, and the original is still undecided
 	CodeLate       = "68" // the original came after its reversal
 	CodeNoIssuer   = "91" // the issuer did not answer in time
 	CodeDuplicate  = "94" // same identity, other content

@@ -1,19 +1,17 @@
 package authorize
 
 import (
-	"fmt"
 	"testing"
 
 	"pgregory.net/rapid"
 )
 
 var (
-	sale      = Elements{Processing: "000000", Amount: "000000001234", EntryMode: "051", Currency: "840"}
-	otherSale = Elements{Processing: "000000", Amount: "000000001235", EntryMode: "051", Currency: "840"}
-	undo      = Elements{Processing: "000000", Amount: "000000001234", Currency: "840", Original: "0200"}
-	request1  = RequestCame{sale.Digest(), sale.Subject()}
-	request2  = RequestCame{otherSale.Digest(), otherSale.Subject()}
-	reversal1 = ReversalCame{undo.Digest(), undo.Subject()}
+	amount1   = Digest{1}
+	amount2   = Digest{2}
+	request1  = RequestCame{Digest{11}, amount1}
+	request2  = RequestCame{Digest{12}, amount2}
+	reversal1 = ReversalCame{Digest{21}, amount1}
 	approve   = OutcomeCame{Approved: true, Code: "00"}
 	decline   = OutcomeCame{Code: "51"}
 )
@@ -194,54 +192,5 @@ func check(t interface{ Fatalf(string, ...any) }, row Row, w world) {
 	}
 	if w.issuerApproved && net == 1 && w.undone > 0 {
 		t.Fatalf("posted here, undone at the issuer")
-	}
-}
-
-// TestDigestTellsFieldsApart moves bytes between neighbouring fields.
-func TestDigestTellsFieldsApart(t *testing.T) {
-	seen := map[Digest]string{}
-	for _, e := range []Elements{
-		{}, {Processing: "000000"}, {Amount: "000000"}, {EntryMode: "000000"}, {Currency: "000000"},
-		{Card: []byte("000000")}, {Cryptogram: []byte("000000")}, {ATC: []byte("000000")},
-		{Original: "000000"}, {Replaced: "000000"}, {Processing: "000", Amount: "000"},
-	} {
-		d := e.Digest()
-		if old, ok := seen[d]; ok {
-			t.Errorf("%+v and %s have one digest", e, old)
-		}
-		seen[d] = fmt.Sprintf("%+v", e)
-	}
-}
-
-// TestIdentityJoinsMessages proves that repeat and reversal find the row of the
-// original, and that other terminals do not.
-func TestIdentityJoinsMessages(t *testing.T) {
-	key := func(i Identity) string {
-		k, err := i.Key()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return k
-	}
-	attempt := make([]byte, AttemptSize)
-	a := Identity{Terminal: "TERM0001", MTI: "0200", STAN: "000001", Time: "120000", Date: "0102"}
-	b := a
-	b.MTI = "0201"
-	if key(a) != key(b) {
-		t.Error("a repeat has another identity")
-	}
-	a.Attempt, b.Attempt = attempt, attempt
-	b.STAN, b.MTI = "000077", "0420"
-	if key(a) != key(b) {
-		t.Error("the attempt id does not decide")
-	}
-	b.Terminal = "TERM0002"
-	if key(a) == key(b) {
-		t.Error("two terminals share a row")
-	}
-	for _, bad := range []Identity{{}, {Terminal: "TERM0001"}, {Terminal: "TERM0001", Attempt: attempt[:15]}, {Terminal: "TERM0001", MTI: "0200", STAN: "1"}} {
-		if k, err := bad.Key(); err == nil {
-			t.Errorf("%+v has key %q", bad, k)
-		}
 	}
 }

@@ -19,7 +19,7 @@ type Report struct {
 	Attempts     int            `json:"attempts"`
 	Transactions int            `json:"transactions"`
 	Ends         map[string]int `json:"ends"` // attempts of the journals by end
-	LedgerSum    map[int]int64  `json:"ledger_sum"`
+	LedgerSum    map[code]int64 `json:"ledger_sum"`
 	Findings     []Finding      `json:"findings,omitempty"`
 }
 
@@ -37,7 +37,7 @@ type checker struct {
 // Check compares the books. It never stops at the first finding.
 func Check(b Books) Report {
 	c := checker{Books: b, hosts: map[key]transaction{}, issuers: map[key]authorization{}, journals: map[key]attempt{},
-		report: Report{Ends: map[string]int{}, LedgerSum: map[int]int64{}}}
+		report: Report{Ends: map[string]int{}, LedgerSum: map[code]int64{}}}
 	c.index()
 	c.ends()
 	c.strangers()

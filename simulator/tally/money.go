@@ -2,15 +2,18 @@ package tally
 
 import "strings"
 
-// merchantPayable begins the names of the ledger's accounts that say what the
-// acquirer owes a merchant.
-const merchantPayable = "merchant:payable"
+// What the accounts that say who owes whom begin with: the acquirer's debt to a
+// merchant in the ledger, the issuer's debt to the acquirer in its own book.
+const (
+	merchantPayable = "merchant:payable"
+	issuerDue       = "due:"
+)
 
 // balance proves that the ledger sums to zero, as a whole and per posting.
 func (c *checker) balance() {
 	type postingKey struct {
 		posting  string
-		currency int
+		currency code
 	}
 	postings := map[postingKey]int64{}
 	for _, e := range c.ledger {
@@ -57,9 +60,19 @@ func (c *checker) effects() {
 }
 
 func (c *checker) issuerEffects() {
-	moved := map[string]int64{}
+	moved, sums := map[string]int64{}, map[string]int64{}
 	for _, e := range c.accounts {
-		moved[e.RRN] += e.Minor
+		sums[e.RRN] += e.Minor
+		if strings.HasPrefix(e.Account, issuerDue) {
+			moved[e.RRN] += e.Minor
+		} else {
+			moved[e.RRN] += 0
+		}
+	}
+	for rrn, sum := range sums {
+		if sum != 0 {
+			c.find("posting-sum", key{}, "the issuer's entries under RRN %s sum to %d", rrn, sum)
+		}
 	}
 	for k, i := range c.issuers {
 		want := int64(0)
@@ -67,7 +80,7 @@ func (c *checker) issuerEffects() {
 			want = i.Amount
 		}
 		if got := magnitude(moved[i.RRN]); got != want {
-			c.find("issuer-effect", k, "%s for %d, but the cardholder's account moved %d", i.State, i.Amount, got)
+			c.find("issuer-effect", k, "%s for %d, but the issuer's debt moved %d", i.State, i.Amount, got)
 		}
 		delete(moved, i.RRN)
 	}

@@ -10,7 +10,22 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 )
+
+// A code is an ISO 4217 numeric code, written as a number or as three digits.
+type code int
+
+// UnmarshalJSON accepts 840 and "840".
+func (c *code) UnmarshalJSON(b []byte) error {
+	n, err := strconv.Atoi(strings.Trim(string(b), `"`))
+	if err != nil {
+		return fmt.Errorf("currency %s is no ISO 4217 numeric code", b)
+	}
+	*c = code(n)
+	return nil
+}
 
 // maxLine bounds one line of an export.
 const maxLine = 1 << 20
@@ -24,7 +39,7 @@ type attempt struct {
 	STAN     string `json:"stan"`
 	RRN      string `json:"rrn"`
 	Amount   int64  `json:"amount"`
-	Currency int    `json:"currency"`
+	Currency code   `json:"currency"`
 	End      string `json:"end"`
 	RC       string `json:"rc"`
 }
@@ -37,7 +52,7 @@ type transaction struct {
 	STAN     string `json:"stan"`
 	RRN      string `json:"rrn"`
 	Amount   int64  `json:"amount"`
-	Currency int    `json:"currency"`
+	Currency code   `json:"currency"`
 	State    string `json:"state"`
 	RC       string `json:"rc"`
 }
@@ -49,7 +64,7 @@ type entry struct {
 	Template string `json:"template"`
 	Account  string `json:"account"`
 	Minor    int64  `json:"minor"`
-	Currency int    `json:"currency"`
+	Currency code   `json:"currency"`
 	Terminal string `json:"terminal"`
 	Attempt  string `json:"attempt"`
 	RRN      string `json:"rrn"`
@@ -61,7 +76,7 @@ type authorization struct {
 	Terminal string `json:"terminal"`
 	Attempt  string `json:"attempt"`
 	Amount   int64  `json:"amount"`
-	Currency int    `json:"currency"`
+	Currency code   `json:"currency"`
 	State    string `json:"state"`
 	RC       string `json:"rc"`
 }

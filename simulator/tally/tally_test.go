@@ -31,9 +31,12 @@ var books = map[string]string{
 	"issuer": `{"source":"issuer","kind":"authorization","rrn":"100000000001","terminal":"TERM0001","attempt":"a1","amount":1234,"currency":840,"state":"approved","rc":"00"}
 {"source":"issuer","kind":"authorization","rrn":"100000000002","terminal":"TERM0001","attempt":"a2","amount":500,"currency":840,"state":"declined","rc":"51"}
 {"source":"issuer","kind":"authorization","rrn":"100000000003","terminal":"TERM0001","attempt":"a3","amount":700,"currency":840,"state":"reversed","rc":"00"}
-{"source":"issuer","kind":"entry","account":"cardholder:1","minor":-1234,"currency":840,"rrn":"100000000001"}
-{"source":"issuer","kind":"entry","account":"cardholder:1","minor":-700,"currency":840,"rrn":"100000000003"}
-{"source":"issuer","kind":"entry","account":"cardholder:1","minor":700,"currency":840,"rrn":"100000000003"}`,
+{"source":"issuer","kind":"entry","account":"cardholder:1","minor":-1234,"currency":"840","rrn":"100000000001"}
+{"source":"issuer","kind":"entry","account":"due:acquirer","minor":1234,"currency":"840","rrn":"100000000001"}
+{"source":"issuer","kind":"entry","account":"cardholder:1","minor":-700,"currency":"840","rrn":"100000000003"}
+{"source":"issuer","kind":"entry","account":"due:acquirer","minor":700,"currency":"840","rrn":"100000000003"}
+{"source":"issuer","kind":"entry","account":"cardholder:1","minor":700,"currency":"840","rrn":"100000000003"}
+{"source":"issuer","kind":"entry","account":"due:acquirer","minor":-700,"currency":"840","rrn":"100000000003"}`,
 }
 
 func check(t *testing.T, change func(map[string]string)) tally.Report {

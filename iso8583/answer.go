@@ -13,9 +13,11 @@ func Answer(req *Message, rc string) (*Message, error) {
 		return nil, &RuleError{DE: 0, Reason: "the message type has no answer"}
 	}
 	m := New(t)
+	m.buf = make([]byte, 0, 256)
+	col := column(t)
 	for i := range sortedElements {
 		e := &sortedElements[i]
-		if p := e.Presence(t); p == EchoMandatory || p == EchoIfPresent {
+		if p := e.in(col); p == EchoMandatory || p == EchoIfPresent {
 			m.copyFrom(req, e.DE)
 		}
 	}
@@ -52,9 +54,10 @@ func Matches(req, ans *Message) error {
 	if !ok || t != ans.mti {
 		return &RuleError{DE: 0, Reason: "the answer is of another message type"}
 	}
+	col := column(t)
 	for i := range sortedElements {
 		e := &sortedElements[i]
-		p := e.Presence(t)
+		p := e.in(col)
 		if p != EchoMandatory && p != EchoIfPresent {
 			continue
 		}

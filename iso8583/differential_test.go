@@ -239,3 +239,26 @@ func FuzzUnpack(f *testing.F) {
 		m.Digest()
 	})
 }
+
+func benchmarkMoov(b *testing.B, name string, spec *moov.MessageSpec, raw []byte) {
+	b.Run(name+"/unpack", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := moov.NewMessage(spec).Unpack(raw); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run(name+"/pack", func(b *testing.B) {
+		b.ReportAllocs()
+		m := moov.NewMessage(spec)
+		if err := m.Unpack(raw); err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			if _, err := m.Pack(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

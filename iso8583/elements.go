@@ -21,11 +21,14 @@ type Element struct {
 }
 
 // Presence says whether messages of type t carry the element.
-func (e Element) Presence(t MTI) Presence {
+func (e Element) Presence(t MTI) Presence { return e.in(column(t)) }
+
+// in is Presence for a column, -1 being none.
+func (e *Element) in(column int) Presence {
 	if e.DE == 64 || e.DE == 128 {
 		return Conditional
 	}
-	return presenceAt(e.presence, t)
+	return presenceAt(e.presence, column)
 }
 
 // Used reports whether any message type carries the element. The others are

@@ -90,10 +90,9 @@ func column(t MTI) int {
 	return slices.Index(columns[:], t)
 }
 
-// presenceAt reads one letter of a presence row ("M E M E …", one letter and
-// one space for each column). An empty row is never.
-func presenceAt(row string, t MTI) Presence {
-	c := column(t)
+// presenceAt reads the letter of column c of a presence row ("M E M E …", one
+// letter and one space for each column). An empty row is never.
+func presenceAt(row string, c int) Presence {
 	if c < 0 || 2*c >= len(row) {
 		return Never
 	}

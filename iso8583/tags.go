@@ -18,7 +18,7 @@ type Tag struct {
 }
 
 // Presence says whether messages of type t carry the tag.
-func (t Tag) Presence(mti MTI) Presence { return presenceAt(t.presence, mti) }
+func (t Tag) Presence(mti MTI) Presence { return presenceAt(t.presence, column(mti)) }
 
 // tags is the table of DE 63, in the order in which tags are written.
 //

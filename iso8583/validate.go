@@ -45,10 +45,11 @@ func validate(m *Message, d Direction, unsealed bool) error {
 
 // checkPresence walks the presence column of the message type.
 func (m *Message) checkPresence() error {
+	col := column(m.mti)
 	for i := range sortedElements {
 		e := &sortedElements[i]
 		has := m.Has(e.DE)
-		switch e.Presence(m.mti) {
+		switch e.in(col) {
 		case Mandatory, EchoMandatory:
 			if !has {
 				return format(e.DE, "the element is missing")
@@ -104,9 +105,10 @@ func (v *check) has(tag byte) bool { return v.present.has(tag) }
 
 // tags walks the presence column of DE 63 and the rules that join its tags.
 func (v *check) tags() *RuleError {
+	col := column(v.m.mti)
 	for i := range tags {
 		t := &tags[i]
-		switch t.Presence(v.m.mti) {
+		switch presenceAt(t.presence, col) {
 		case Mandatory, EchoMandatory:
 			if !v.has(t.Tag) && !(t.Tag == 0x03 && v.unsealed) {
 				return tagError(t.Tag, "the tag is missing")

@@ -9,6 +9,8 @@ import (
 var allOps = sync.OnceValue(func() map[string]Op {
 	return join(
 		macOps(),
+		dukptOps(), dukptTDESOps(), dukptAESOps(),
+		pinblockOps(),
 		cardCodeOps(),
 		cryptogramOps(),
 		transportOps(),

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,14 +29,14 @@ type host struct {
 	t      *testing.T
 	mu     sync.Mutex
 	answer func(h *host, c net.Conn, m *iso8583.Message)
-	dials  int
+	dials  atomic.Int32
 	refuse error
 }
 
 func (h *host) dial(context.Context) (net.Conn, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.dials++
+	h.dials.Add(1)
 	if h.refuse != nil {
 		return nil, h.refuse
 	}
@@ -97,13 +98,12 @@ func verify(in, mac []byte) bool {
 	return string(want[:]) == string(mac)
 }
 
-var stan uint32
+var stan atomic.Uint32
 
 // echo is a request without MAC, with its own number.
 func echo(t *testing.T) Request {
 	t.Helper()
-	stan++
-	m, err := iso8583.NewNetwork(iso8583.Header{Terminal: "TERM0001", Merchant: "MERCHANT0000001", STAN: stan, At: time.Unix(1e9, 0)}, iso8583.Echo, iso8583.Private{})
+	m, err := iso8583.NewNetwork(iso8583.Header{Terminal: "TERM0001", Merchant: "MERCHANT0000001", STAN: stan.Add(1), At: time.Unix(1e9, 0)}, iso8583.Echo, iso8583.Private{})
 	ok(t, err)
 	b, err := iso8583.Pack(m)
 	ok(t, err)
@@ -113,8 +113,7 @@ func echo(t *testing.T) Request {
 // reversal is a request with a MAC that needs no card.
 func reversal(t *testing.T) Request {
 	t.Helper()
-	stan++
-	h := iso8583.Header{Terminal: "TERM0001", Merchant: "MERCHANT0000001", STAN: stan, At: time.Unix(1e9, 0)}
+	h := iso8583.Header{Terminal: "TERM0001", Merchant: "MERCHANT0000001", STAN: stan.Add(1), At: time.Unix(1e9, 0)}
 	m, err := iso8583.NewNetwork(h, iso8583.SignOn, iso8583.Private{Software: "test", MACKSN: make([]byte, 12)})
 	ok(t, err)
 	b, err := iso8583.SealMAC(m, testMAC)
@@ -246,7 +245,7 @@ func TestNothingLeavesWithoutAConnection(t *testing.T) {
 				t.Errorf("status %+v", s)
 			}
 			h.mu.Lock()
-			dials := h.dials
+			dials := h.dials.Load()
 			h.refuse, h.answer = nil, answering(nil)
 			h.mu.Unlock()
 			if dials < 8 || dials > 13 { // 0.25 s doubled up to 10 s
@@ -265,14 +264,14 @@ func TestSilentHostIsFoundByEcho(t *testing.T) {
 		run(t, h, func(l *Link) {
 			ok(t, l.WaitUp(t.Context()))
 			time.Sleep(10 * time.Minute)
-			if h.dials != 1 {
-				t.Fatalf("%d connections while the host answers echoes", h.dials)
+			if h.dials.Load() != 1 {
+				t.Fatalf("%d connections while the host answers echoes", h.dials.Load())
 			}
 			h.mu.Lock()
 			h.answer = func(*host, net.Conn, *iso8583.Message) {}
 			h.mu.Unlock()
 			time.Sleep(2 * time.Minute)
-			if h.dials < 2 {
+			if h.dials.Load() < 2 {
 				t.Error("a host that answers no echo keeps its connection")
 			}
 		})
@@ -284,12 +283,12 @@ func TestRefusedSignOnKeepsTheLinkDown(t *testing.T) {
 		h := &host{t: t, answer: answering(nil)}
 		log := logrus.New()
 		log.SetOutput(io.Discard)
-		signs := 0
+		var signs atomic.Int32
 		l := New(Options{
 			Dial: h.dial, RetryFirst: time.Second, RetryMax: time.Second, AnswerTime: time.Second, WriteTime: time.Second, EchoEvery: time.Minute, Log: log,
 			SignOn: func(ctx context.Context, exchange Exchanger) error {
 				_, err := exchange(ctx, reversal(t))
-				if signs++; signs < 3 {
+				if signs.Add(1) < 3 {
 					return errors.Join(errors.New("refused"), err)
 				}
 				return err
@@ -303,8 +302,8 @@ func TestRefusedSignOnKeepsTheLinkDown(t *testing.T) {
 			t.Error("up without a sign-on")
 		}
 		ok(t, l.WaitUp(t.Context()))
-		if signs != 3 {
-			t.Errorf("%d sign-ons", signs)
+		if signs.Load() != 3 {
+			t.Errorf("%d sign-ons", signs.Load())
 		}
 		cancel()
 		ok(t, <-done)

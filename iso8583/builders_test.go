@@ -13,7 +13,7 @@ import (
 // stored 0200.
 func TestReversalComesFromTheRequest(t *testing.T) {
 	p := paymentOf(iso8583.Purchase)
-	p.Private.PINKSN, p.Private.PINBlock, p.PINBlock = unhex(sampleKSN), secret.Secret{}, secret.New(unhex("0123456789ABCDEF"))
+	p.Private.PINKSN, p.Private.PINBlock, p.PINBlock = unhex("FFFF9876543210E00001"), secret.Secret{}, secret.New(unhex("0123456789ABCDEF"))
 	sale, err := iso8583.NewPayment(p)
 	must(t, sale, err)
 	at := sampleTime.Add(time.Hour)
@@ -25,7 +25,7 @@ func TestReversalComesFromTheRequest(t *testing.T) {
 			t.Errorf("DE %d is %s, want %s", de, got, want)
 		}
 	}
-	if r.Terminal() != "TERM0001" || r.Merchant() != "MERCHANT00001" {
+	if r.Terminal() != "TERM0001" || r.Merchant() != "MERCHANT0000001" {
 		t.Errorf("terminal %q, merchant %q", r.Terminal(), r.Merchant())
 	}
 	for _, de := range []int{23, 37, 39, 52, 55, 64, 95, 128} {

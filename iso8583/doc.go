@@ -12,3 +12,5 @@
 // are bounded here; deadlines belong to the caller. Errors never hold the value
 // of an element.
 package iso8583
+
+//go:generate go run ./internal/gendoc -o ../docs/terminal-interface.md

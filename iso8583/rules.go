@@ -157,7 +157,9 @@ func (v *check) pin() *RuleError {
 	case (des || aes) != (v.p.PINKSN != nil):
 		return tagError(0x04, "PIN block and its KSN go together")
 	case aes && len(v.p.PINKSN) != 12:
-		return tagError(0x04, "an AES PIN block needs an AES KSN")
+		return tagError(0x04, "a 16-byte PIN block needs an AES KSN")
+	case des && len(v.p.PINKSN) != 10:
+		return tagError(0x04, "an 8-byte PIN block needs a TDES KSN")
 	}
 	return nil
 }

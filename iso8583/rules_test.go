@@ -58,6 +58,10 @@ func breakages() []breakage {
 		{"PIN without KSN", "purchase", func(_ *iso8583.Message, p *iso8583.Private) { p.PINKSN = nil }, 63, 0x04, "30"},
 		{"KSN without PIN", "purchase", func(_ *iso8583.Message, p *iso8583.Private) { p.PINBlock = secret.Secret{} }, 63, 0x04, "30"},
 		{"AES PIN under a TDES KSN", "purchase", func(_ *iso8583.Message, p *iso8583.Private) { p.PINKSN = tdes }, 63, 0x04, "30"},
+		{"8-byte PIN under an AES KSN", "purchase", func(m *iso8583.Message, p *iso8583.Private) {
+			p.PINBlock = secret.Secret{}
+			m.SetBytes(52, make([]byte, 8))
+		}, 63, 0x04, "30"},
 		{"no chip data", "purchase", func(m *iso8583.Message, _ *iso8583.Private) { m.Clear(55) }, 55, 0, "30"},
 		{"chip data of a keyed card", "purchase", func(m *iso8583.Message, _ *iso8583.Private) { m.SetDigits(22, "011") }, 55, 0, "30"},
 		{"malformed chip data", "purchase", func(m *iso8583.Message, _ *iso8583.Private) { m.SetBytes(55, unhex("9F0206")) }, 55, 0, "30"},

@@ -43,7 +43,7 @@ func attempt(n byte) iso8583.AttemptID {
 }
 
 func sampleHeader(stan uint32) iso8583.Header {
-	return iso8583.Header{Terminal: "TERM0001", Merchant: "MERCHANT00001", STAN: stan, At: sampleTime}
+	return iso8583.Header{Terminal: "TERM0001", Merchant: "MERCHANT0000001", STAN: stan, At: sampleTime}
 }
 
 // sampleChip is DE 55 of a chip payment without card data.

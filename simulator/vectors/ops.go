@@ -10,7 +10,7 @@ var allOps = sync.OnceValue(func() map[string]Op {
 	return join(
 		macOps(),
 		dukptOps(), dukptTDESOps(), dukptAESOps(),
-		pinblockOps(),
+		pinblockOps(), keyblockOps(),
 		cardCodeOps(),
 		cryptogramOps(),
 		transportOps(),

@@ -13,7 +13,7 @@ import (
 var pending = []string{
 	"emv_application", "emv_capk", "emv_cvm",
 	"emv_dol", "emv_fields", "emv_format", "emv_iad", "emv_oda", "emv_risk",
-	"emv_selection", "emv_session", "emv_taa", "emv_tlv", "hsm_payshield", "keyblock",
+	"emv_selection", "emv_session", "emv_taa", "emv_tlv", "hsm_payshield",
 	"reader_abecs",
 }
 

@@ -195,7 +195,7 @@ type SealRequest struct {
 	// none. It needs a cryptogram that Verify found right. The method follows the
 	// cryptogram profile of the card (EMV Book 2, 8.2): method 1 gives ARPC and
 	// ARC, method 2 (visa_cvn18, visa_cvn22, ccd_a5) the short ARPC and a card
-	// status update that says approved for ARC 00 and nothing else.
+	// status update that says approved for ARC 00 and 10 and nothing else.
 	ARC string
 }
 

@@ -69,7 +69,7 @@ func (s *Store) beginRead(ctx context.Context, slot *session) (*session, *sql.Tx
 		}
 		slot.drop()
 	}
-	if s.dead.Load() || s.isClosed() {
+	if s.isClosed() {
 		return nil, nil, ErrClosed
 	}
 	slot, err := newSession(ctx, s.read)

@@ -40,6 +40,15 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := newStore(cfg, e)
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: %w", err), s.release())
+	}
+	return s, nil
+}
+
+// newStore makes a store that is not open yet.
+func newStore(cfg Config, e engine) *Store {
 	s := &Store{
 		cfg: cfg, engine: e,
 		closings: make(chan *item, cfg.QueueLimit), sales: make(chan *item, cfg.QueueLimit),
@@ -48,10 +57,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	for range maxReaders {
 		s.readers <- nil
 	}
-	if err := s.open(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("store: %w", err), s.release())
-	}
-	return s, nil
+	return s
 }
 
 // open does the steps of Open; what it leaves half done, release undoes.

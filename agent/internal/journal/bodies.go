@@ -1,5 +1,7 @@
 package journal
 
+import "encoding/json"
+
 // End is how an attempt ended, or that it is still open.
 type End string
 
@@ -39,15 +41,14 @@ type KeyUse struct {
 // no card data beyond the last four digits.
 type Intent struct {
 	Counter   uint32 `json:"counter"` // DUKPT counter of the request, 0 in clear tests
-	Date      string `json:"date"`    // DE 13, MMDD
-	Time      string `json:"time"`    // DE 12, hhmmss
-	Transmit  string `json:"transmit"`
-	EntryMode string `json:"entry"`     // DE 22
-	Condition string `json:"condition"` // DE 25
+	EntryMode string `json:"entry"`   // DE 22
 	LastFour  string `json:"last4"`
-	AID       string `json:"aid,omitempty"`
-	Label     string `json:"label,omitempty"`
-	ATC       string `json:"atc,omitempty"` // 9F36, hex
+	// Request is the packed request without card data, PIN block and chip data:
+	// what its reversal is built from.
+	Request []byte `json:"request"`
+	AID     string `json:"aid,omitempty"`
+	Label   string `json:"label,omitempty"`
+	ATC     string `json:"atc,omitempty"` // 9F36, hex
 }
 
 // Outcome states what the attempt came to. It is durable before till, payer or
@@ -60,8 +61,17 @@ type Outcome struct {
 	RC             string `json:"rc,omitempty"`   // DE 39
 	RRN            string `json:"rrn,omitempty"`  // DE 37
 	Auth           string `json:"auth,omitempty"` // DE 38
-	// Receipt holds the values that a reprint needs, by name.
-	Receipt map[string]string `json:"receipt,omitempty"`
+	// Scripts and Final tell the host, with the terminal's next message, what the
+	// card made of its scripts (9F5B) and its last cryptogram.
+	Scripts []byte `json:"scripts,omitempty"`
+	Final   []byte `json:"final,omitempty"`
+	// Receipt is what a reprint needs.
+	Receipt json.RawMessage `json:"receipt,omitempty"`
+}
+
+// Confirmed states that the host knows that approvals were completed.
+type Confirmed struct {
+	Attempts []uint64 `json:"attempts"`
 }
 
 // Sent states that a reversal is about to leave.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -60,6 +61,9 @@ type fold struct {
 	counter    uint32 // highest DUKPT counter since the last key load
 	keySet     string
 	checkpoint []byte
+	// unconfirmed are approvals whose completion the host has not been told,
+	// oldest first.
+	unconfirmed []*Attempt
 }
 
 func newFold(epoch [8]byte) *fold {
@@ -138,6 +142,11 @@ func (f *fold) apply(r Record) error {
 		err := json.Unmarshal(r.Body, &b)
 		f.nextSTAN, f.keySet, f.counter, f.checkpoint = b.NextSTAN, b.KeySet, b.Counter, b.Checkpoint
 		return err
+	case TypeConfirmed:
+		var b Confirmed
+		err := json.Unmarshal(r.Body, &b)
+		f.unconfirmed = slices.DeleteFunc(f.unconfirmed, func(a *Attempt) bool { return slices.Contains(b.Attempts, a.Number) })
+		return err
 	case TypeBegin:
 		return f.begin(r)
 	case TypeKey:
@@ -202,6 +211,9 @@ func (f *fold) applyAttempt(r Record) error {
 // finish moves an attempt from the open ones to the recent ones.
 func (f *fold) finish(a *Attempt) {
 	delete(f.open, a.Number)
+	if a.End() == EndApproved {
+		f.unconfirmed = append(f.unconfirmed, a)
+	}
 	f.recent = append(f.recent, a)
 	if len(f.recent) > maxRecent {
 		old := f.recent[0]

@@ -367,6 +367,30 @@ func TestExport(t *testing.T) {
 	}
 }
 
+// confirmAll tells the host of every approval.
+func confirmAll(t *testing.T, j *Journal) {
+	t.Helper()
+	for list := j.Unconfirmed(8); len(list) > 0; list = j.Unconfirmed(8) {
+		var c Confirmed
+		for _, a := range list {
+			c.Attempts = append(c.Attempts, a.Number)
+		}
+		ok(t, j.Confirm(c))
+	}
+}
+
+func TestApprovalsWaitForConfirmation(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	j := open(t, path)
+	a, b := approve(t, j, "one"), approve(t, j, "two")
+	ok(t, j.Confirm(Confirmed{Attempts: []uint64{a.Number}}))
+	ok(t, j.Close())
+	j = open(t, path)
+	if list := j.Unconfirmed(8); len(list) != 1 || list[0].ID != b.ID {
+		t.Errorf("unconfirmed: %+v", list)
+	}
+}
+
 func TestPruneKeepsTheChainAndWhatIsOwed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	j := open(t, path)
@@ -379,6 +403,7 @@ func TestPruneKeepsTheChainAndWhatIsOwed(t *testing.T) {
 	for i := range 30 {
 		approve(t, j, fmt.Sprint("b", i))
 	}
+	confirmAll(t, j)
 	_, counter := j.Counter()
 	stan := must[uint32](t)(j.STAN())
 	removed, err := j.Prune(20)

@@ -12,7 +12,7 @@ import (
 const maxPrune = 20_000
 
 // Prune removes the oldest records until about keep are left, never those of an
-// attempt that is not finished. What later records build on (STAN, key set,
+// attempt that is not finished or not confirmed to the host. What later records build on (STAN, key set,
 // DUKPT counter, checkpoint) is written anew first. It returns how many records
 // it removed.
 func (j *Journal) Prune(keep uint64) (removed uint64, err error) {
@@ -24,6 +24,9 @@ func (j *Journal) Prune(keep uint64) (removed uint64, err error) {
 	cut := min(j.last-keep, j.base.number+maxPrune)
 	for n := range j.state.open {
 		cut = min(cut, n-1)
+	}
+	for _, a := range j.state.unconfirmed {
+		cut = min(cut, a.Number-1)
 	}
 	if cut <= j.base.number {
 		return 0, nil

@@ -48,6 +48,18 @@ func (j *Journal) Recent(n int) []Attempt {
 	return out
 }
 
+// Unconfirmed returns up to n approvals, oldest first, whose completion the host
+// has not been told.
+func (j *Journal) Unconfirmed(n int) []Attempt {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var out []Attempt
+	for _, a := range j.state.unconfirmed[:min(n, len(j.state.unconfirmed))] {
+		out = append(out, *a)
+	}
+	return out
+}
+
 // Counter returns the loaded key set (hex, empty for none) and the highest DUKPT
 // counter that any record of it names.
 func (j *Journal) Counter() (set string, counter uint32) {

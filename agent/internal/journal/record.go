@@ -27,13 +27,14 @@ const (
 	TypeKeyLoad    Type = 9  // a new DUKPT key set: counters start again
 	TypeCheckpoint Type = 10 // the host's signed audit checkpoint: the other half of the tally
 	TypeSnapshot   Type = 11 // what later records build on, before old ones are pruned
+	TypeConfirmed  Type = 12 // the host knows that approvals were completed
 )
 
 // typeNames are the names in exports and messages.
 var typeNames = map[Type]string{
 	TypeReserve: "reserve", TypeBegin: "begin", TypeKey: "key", TypeIntent: "intent",
 	TypeOutcome: "outcome", TypeSent: "sent", TypeClosed: "closed", TypeStuck: "stuck",
-	TypeKeyLoad: "keyload", TypeCheckpoint: "checkpoint", TypeSnapshot: "snapshot",
+	TypeKeyLoad: "keyload", TypeCheckpoint: "checkpoint", TypeSnapshot: "snapshot", TypeConfirmed: "confirmed",
 }
 
 // String is the name of the type.

@@ -89,11 +89,14 @@ func (j *Journal) Stuck(attempt uint64, s Stuck) error { return j.write(TypeStuc
 // KeyLoad writes that a key set was loaded, whose counters start again.
 func (j *Journal) KeyLoad(k KeyLoad) error { return j.write(TypeKeyLoad, 0, k) }
 
+// Confirm writes that the host knows that these approvals were completed.
+func (j *Journal) Confirm(c Confirmed) error { return j.write(TypeConfirmed, 0, c) }
+
 // Checkpoint keeps the host's newest audit checkpoint.
 func (j *Journal) Checkpoint(c Checkpoint) error { return j.write(TypeCheckpoint, 0, c) }
 
 func (j *Journal) write(t Type, attempt uint64, body any) error {
-	if attempt == 0 && t != TypeKey && t != TypeKeyLoad && t != TypeCheckpoint {
+	if attempt == 0 && t != TypeKey && t != TypeKeyLoad && t != TypeCheckpoint && t != TypeConfirmed {
 		return fmt.Errorf("journal: a %v record needs an attempt", t)
 	}
 	j.mu.Lock()

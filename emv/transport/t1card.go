@@ -52,7 +52,7 @@ func (c *CardT1) takeI(b block) (send []byte, command []byte) {
 	if b.pcb&pcbMore != 0 {
 		return rBlock(c.nr, 0).bytes(), nil
 	}
-	command, c.got = c.got, nil
+	command, c.got = append([]byte{}, c.got...), nil // never nil: an empty chain is a command too, a wrong one
 	c.busy = true
 	return nil, command
 }

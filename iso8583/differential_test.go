@@ -83,7 +83,6 @@ var stricter = map[string]string{
 	"the length is zero":                     "an element that is present has a value",
 	"the message is longer than the maximum": "memory is bounded",
 	"the length is above the maximum":        "moov reads only the last digits of a length whose filling nibble is not zero",
-	"the message ends within the element":    "as before: the length was read with its filling nibble",
 }
 
 // agree compares our codec with moov's on the same bytes.
@@ -139,6 +138,34 @@ func sameElement(m *iso8583.Message, theirs *moov.Message, e iso8583.Element) er
 		return fmt.Errorf("DE %d: the values differ", e.DE)
 	}
 	return nil
+}
+
+// TestStricter has one message for each reason of that list: we refuse it for
+// this reason, moov's codec accepts it.
+func TestStricter(t *testing.T) {
+	// DE 46, 47, 48, 57 and 58 of 999 characters each.
+	long := unhex("0200" + "00000000000700C0" + strings.Repeat("0999"+strings.Repeat("20", 999), 5))
+	for reason, raw := range map[string][]byte{
+		"bytes follow the last element":          unhex("0200" + "0020000000000000" + "000001" + "00"),
+		"the filling nibble is not zero":         unhex("0200" + "0000040000000000" + "1051"),
+		"a character is not allowed":             unhex("0200" + "0000000002000000" + "2E30"),
+		"a third bitmap is not allowed":          unhex("0200" + "8000000000000000" + "8000000000000000" + "0000000000000000"),
+		"the second bitmap is empty":             unhex("0200" + "8020000000000000" + "0000000000000000" + "000001"),
+		"the length is zero":                     unhex("0200" + "0000000000000200" + "0000"),
+		"the message is longer than the maximum": long,
+		"the length is above the maximum":        unhex("0200" + "0000000000000200" + "1001" + "AA"),
+	} {
+		_, err := iso8583.Unpack(raw)
+		if fe, ok := errors.AsType[*iso8583.FieldError](err); !ok || fe.Reason != reason {
+			t.Errorf("%q: %v", reason, err)
+		}
+		if stricter[reason] == "" {
+			t.Errorf("%q is not listed", reason)
+		}
+		if err := moov.NewMessage(iso8583.Spec()).Unpack(raw); err != nil {
+			t.Errorf("%q: moov refuses it too: %v", reason, err)
+		}
+	}
 }
 
 func TestCodecAgreesWithMoov(t *testing.T) {

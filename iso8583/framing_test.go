@@ -61,6 +61,10 @@ func TestBadFrames(t *testing.T) {
 			t.Errorf("an error of the stream after %q: %v", in, err)
 		}
 	}
+	// A length over the limit is refused before anything of the body is read.
+	if _, err := iso8583.ReadFrame(io.MultiReader(bytes.NewReader(unhex("1006")), iotest.ErrReader(broken)), nil, iso8583.Limits{}); !errors.Is(err, iso8583.ErrFrame) {
+		t.Errorf("a length over the limit: %v", err)
+	}
 	for name, f := range map[string]iso8583.Frame{
 		"empty": {}, "too long": {Body: make([]byte, iso8583.MaxMessage+1)}, "strange TPDU": {TPDU: iso8583.TPDU{1}, Body: []byte{2, 0}},
 	} {

@@ -90,6 +90,23 @@ func TestUnpackCopies(t *testing.T) {
 	}
 }
 
+// TestCloneIsIndependent: what is set in a message never shows in its copies.
+func TestCloneIsIndependent(t *testing.T) {
+	m := iso8583.New(iso8583.FinancialRequest)
+	m.SetText(41, "TERM0001")
+	m.SetDigits(3, "000000") // leaves room in the memory of m
+	c := m.Clone()
+	c.SetDigits(11, "000001")
+	m.SetDigits(11, "000002")
+	if c.STAN() != "000001" || m.STAN() != "000002" {
+		t.Errorf("STANs %s and %s", c.STAN(), m.STAN())
+	}
+	r, ok := unpacked(t, samples(t)[0].raw).AsRepeat()
+	if !ok || r.Raw() != nil {
+		t.Error("a repeat claims to have been received")
+	}
+}
+
 func TestMatchKey(t *testing.T) {
 	for _, s := range samples(t) {
 		m := unpacked(t, s.raw)

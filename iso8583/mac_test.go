@@ -3,6 +3,7 @@ package iso8583_test
 import (
 	"bytes"
 	"errors"
+	"sync"
 	"testing"
 
 	"tallystick.example/internal/pure/mac"
@@ -71,6 +72,27 @@ func TestPackForMACKeepsTheMessage(t *testing.T) {
 	if err != nil || len(c) != len(again.Raw()) || bytes.Equal(c, again.Raw()) {
 		t.Errorf("the MAC was not replaced: %X, %v", c, err)
 	}
+}
+
+// TestMACMoves: a message with a MAC in DE 64 that gets an element of the second
+// bitmap has its MAC in DE 128 alone; and packing may be done by several at once.
+func TestMACMoves(t *testing.T) {
+	m := unpacked(t, samples(t)[0].raw)
+	m.SetOriginal(iso8583.Original{MTI: iso8583.FinancialRequest, STAN: "000001", Transmitted: "0101000000"})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			b, err := iso8583.PackForMAC(m)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if c, err := iso8583.Unpack(b); err != nil || c.Has(64) || !c.Has(128) {
+				t.Errorf("the MAC did not move: %X, %v", b, err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestSealMACErrors(t *testing.T) {

@@ -62,7 +62,7 @@ func (v *check) transaction() *RuleError {
 	}
 	stored := m.mti.Class() == ClassReversal || m.mti.Request() == UploadAdvice
 	if o, has := m.Original(); has {
-		if stored && o.MTI.Class() != ClassPayment && o.MTI.Class() != ClassAdvice || o.MTI.IsAnswer() || !o.MTI.Known() {
+		if o.MTI.IsAnswer() || !o.MTI.Known() {
 			return format(90, "the original is of no message type that can be referred to")
 		}
 		if o.STAN == "000000" {

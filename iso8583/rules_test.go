@@ -1,6 +1,7 @@
 package iso8583_test
 
 import (
+	"strings"
 	"testing"
 
 	"tallystick.example/internal/pure/ber"
@@ -40,6 +41,9 @@ func breakages() []breakage {
 		{"original is an answer", "void", func(m *iso8583.Message, _ *iso8583.Private) {
 			m.SetOriginal(iso8583.Original{MTI: iso8583.FinancialAnswer, STAN: "000001", Transmitted: "0101000000"})
 		}, 90, 0, "30"},
+		{"original with STAN zero", "void", func(m *iso8583.Message, _ *iso8583.Private) {
+			m.SetOriginal(iso8583.Original{MTI: iso8583.FinancialRequest, STAN: "000000", Transmitted: "0101000000"})
+		}, 90, 0, "30"},
 		{"reversal of an echo", "reversal", func(m *iso8583.Message, _ *iso8583.Private) {
 			m.SetOriginal(iso8583.Original{MTI: iso8583.NetworkRequest, STAN: "000001", Transmitted: "0101000000"})
 		}, 3, 0, "12"},
@@ -48,6 +52,16 @@ func breakages() []breakage {
 		{"cashback without DE 54", "purchase with cashback", func(m *iso8583.Message, _ *iso8583.Private) { m.Clear(54) }, 54, 0, "30"},
 		{"DE 54 of half an entry", "purchase with cashback", func(m *iso8583.Message, _ *iso8583.Private) { m.SetText(54, "0040978D00") }, 54, 0, "30"},
 		{"cashback above the amount", "purchase with cashback", func(m *iso8583.Message, _ *iso8583.Private) { m.SetNumber(4, 499) }, 54, 0, "30"},
+		{"cashback in another currency", "purchase with cashback", func(m *iso8583.Message, _ *iso8583.Private) { m.SetText(54, "0040840D000000000500") }, 54, 0, "30"},
+		{"DE 54 cut short", "balance inquiry answer", func(m *iso8583.Message, _ *iso8583.Private) {
+			m.SetText(54, strings.Repeat("0002978C000000000500", 6))
+			m.SetText(54, m.Text(54)[:119])
+		}, 54, 0, "30"},
+		{"no card in an advice", "offline advice: purchase", func(_ *iso8583.Message, p *iso8583.Private) { p.CardData, p.DataKSN = iso8583.CardData{}, nil }, 63, 0x06, "30"},
+		{"chip data of a keyed advice", "offline advice: purchase", func(m *iso8583.Message, _ *iso8583.Private) { m.SetDigits(22, "011") }, 55, 0, "30"},
+		{"chunk and checkpoint", "901 answer", func(_ *iso8583.Message, p *iso8583.Private) {
+			p.Chunk.Data, p.Checkpoint = p.Chunk.Data[:10], checkpoint()
+		}, 63, 0x14, "30"},
 		{"no card", "purchase", func(_ *iso8583.Message, p *iso8583.Private) { p.CardData, p.DataKSN = iso8583.CardData{}, nil }, 63, 0x06, "30"},
 		{"card data without KSN", "purchase", func(_ *iso8583.Message, p *iso8583.Private) { p.DataKSN = nil }, 63, 0x05, "30"},
 		{"AES IV with a TDES KSN", "purchase", func(_ *iso8583.Message, p *iso8583.Private) { p.DataKSN = tdes }, 63, 0x06, "30"},
@@ -153,4 +167,18 @@ func TestWrongDirection(t *testing.T) {
 	for _, mti := range []iso8583.MTI{0, 0x0200 + 2, 0x9200, 0x0501, 0x0801} {
 		wantRule(t, mti.String(), iso8583.Validate(iso8583.New(mti), iso8583.ToHost), 0, 0, "")
 	}
+}
+
+// TestScriptsMayRepeat: an answer may hold several scripts, but issuer
+// authentication data only once.
+func TestScriptsMayRepeat(t *testing.T) {
+	m := unpacked(t, samples(t)[1].raw)
+	script := ber.Append(nil, 0x72, ber.Append(nil, 0x86, unhex("8424000008")))
+	two := append(append([]byte{}, script...), script...)
+	m.SetBytes(55, append(ber.Append(nil, 0x91, make([]byte, 10)), two...))
+	if err := iso8583.Validate(m, iso8583.ToTerminal); err != nil {
+		t.Errorf("two scripts: %v", err)
+	}
+	m.SetBytes(55, append(ber.Append(nil, 0x91, make([]byte, 10)), ber.Append(nil, 0x91, make([]byte, 10))...))
+	wantRule(t, "two answers to the card", iso8583.Validate(m, iso8583.ToTerminal), 55, 0, "30")
 }

@@ -80,6 +80,25 @@ func ParseKSN(s Scheme, b []byte) (KSN, error) {
 	return k, nil
 }
 
+// ParseID reads what [KSN.ID] gives, the name of an initial key, as the KSN with
+// counter zero: 8 bytes for AES, 10 bytes with the counter bits zero for TDES.
+// Else it gives ErrKSN.
+func ParseID(s Scheme, id []byte) (KSN, error) {
+	if s == AES {
+		if len(id) != 8 {
+			return KSN{}, fmt.Errorf("%w: an initial key ID of %d bytes", ErrKSN, len(id))
+		}
+		k := KSN{scheme: AES}
+		copy(k.b[:], id)
+		return k, nil
+	}
+	k, err := ParseKSN(s, id)
+	if err == nil && (len(id) != 10 || k.Counter() != 0) {
+		return KSN{}, fmt.Errorf("%w: not an initial KSN", ErrKSN)
+	}
+	return k, err
+}
+
 // Scheme is the scheme of k.
 func (k KSN) Scheme() Scheme { return k.scheme }
 

@@ -60,6 +60,25 @@ func TestSplitKSN(t *testing.T) {
 	}
 }
 
+func TestParseID(t *testing.T) {
+	for _, k := range []dukpt.KSN{
+		parse(t, dukpt.TDES, []byte{0xFF, 0xFF, 0x98, 0x76, 0x54, 0x32, 0x10, 0xF2, 0x34, 0x56}),
+		parse(t, dukpt.AES, []byte{0x12, 0x34, 0x56, 0x78, 0x90, 0x12, 0x34, 0x56, 0, 1, 0, 2}),
+	} {
+		if got, err := dukpt.ParseID(k.Scheme(), k.ID()); err != nil || got != k.Initial() {
+			t.Errorf("%s: %s, %v", k, got, err)
+		}
+		for n := range 14 {
+			if _, err := dukpt.ParseID(k.Scheme(), make([]byte, n)); (err == nil) != (n == len(k.ID())) {
+				t.Errorf("%s with %d bytes: %v", k.Scheme(), n, err)
+			}
+		}
+	}
+	if _, err := dukpt.ParseID(dukpt.TDES, []byte{9: 1}); !errors.Is(err, dukpt.ErrKSN) {
+		t.Errorf("an ID with a counter: %v", err)
+	}
+}
+
 // TestLife checks the number of transactions of a terminal, and for TDES, whose
 // counters can all be walked through, every step.
 func TestLife(t *testing.T) {

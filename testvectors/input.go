@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-
-	"tallystick.example/internal/pure/bcd"
+	"strings"
 )
 
 // An Input is what a case gives to its operation. Its methods read one key each
@@ -43,7 +42,7 @@ func (in Input) Hex(key string) []byte {
 // Digits is a string of decimal digits.
 func (in Input) Digits(key string) string {
 	s, ok := in[key].(string)
-	if !ok || !bcd.IsDigits(s) {
+	if !ok || strings.Trim(s, "0123456789") != "" {
 		panic(&InputError{Key: key, Want: "a string of decimal digits", Content: ok})
 	}
 	return s

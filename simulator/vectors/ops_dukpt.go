@@ -85,13 +85,11 @@ func checkKSN(s dukpt.Scheme, in Input) (map[string]any, error) {
 
 // initial loads the initial key of an input into a terminal.
 func initial(s dukpt.Scheme, in Input) (*dukpt.State, error) {
-	var id []byte
+	name := "initial_key_id"
 	if s == dukpt.TDES {
-		id = in.Hex("iksn")
-	} else {
-		id = append(in.Hex("initial_key_id"), 0, 0, 0, 0)
+		name = "iksn"
 	}
-	k, err := dukpt.ParseKSN(s, id)
+	k, err := dukpt.ParseID(s, in.Hex(name))
 	if err != nil {
 		return nil, err
 	}

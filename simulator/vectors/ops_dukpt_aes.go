@@ -117,7 +117,7 @@ func aesUpdateKey(in Input) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := dukpt.ParseKSN(dukpt.AES, append(in.Hex("initial_key_id"), 0, 0, 0, 0))
+	k, err := dukpt.ParseID(dukpt.AES, in.Hex("initial_key_id"))
 	if err != nil {
 		return nil, err
 	}

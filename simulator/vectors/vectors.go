@@ -9,6 +9,7 @@ package vectors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime/debug"
@@ -76,7 +77,7 @@ func (r *Report) run(path string, c testvectors.Case, op Op, answers io.Writer) 
 		return nil
 	}
 	out, beginnings, err := call(op, c.In)
-	if broken, ok := err.(*brokenError); ok {
+	if broken, ok := errors.AsType[*brokenError](err); ok {
 		r.fail(Failure{File: path, ID: c.ID, Op: c.Op, Why: broken.why})
 		return nil
 	}

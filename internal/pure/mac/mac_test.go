@@ -120,8 +120,8 @@ func TestKCVRefusals(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, c.err)
 		}
 	}
-	// FIPS 197 has no zero-block example; NIST's AESAVS key-variable test does:
-	// key 80 00…, zero block (AESAVS, Appendix B.1, VarKey128 case 0 inverted use).
+	// A zero block under the key 80 00… is the first variable key test of NIST's
+	// Advanced Encryption Standard Algorithm Validation Suite, ECB, 128 bits.
 	got, err := mac.KCV(mac.AESZero, append([]byte{0x80}, make([]byte, 15)...), 16)
 	if want := unhex(t, "0EDD33D3C621E546455BD8BA1418BEC8"); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("aes_zero = %x, %v, want %x", got, err, want)

@@ -42,7 +42,7 @@ func (w *writer) attempt(items []*item) (verdict, error) {
 		return w.judge(fmt.Errorf("beginning: %w", err), w.s.engine.classify(err))
 	}
 	w.number++
-	b := &batch{w: w, number: w.number, values: map[any]any{}, cause: errors.New("no cause")}
+	b := &batch{w: w, number: w.number, values: map[any]any{}}
 	b.q = newTx(ctx, b).q
 	succeeded, err := b.run(ctx, items)
 	if err != nil || b.worst > classItem || succeeded == 0 {

@@ -21,7 +21,7 @@ var (
 	ErrFenced = errors.New("store: another process has taken over this node's name: end one of the two")
 )
 
-// errMigration marks a database whose schema this program does not know.
+// errNewerSchema refuses a database whose schema this program does not know.
 var errNewerSchema = errors.New("the database was written by a newer release: run that release, or restore a backup")
 
 // A class is what the writer does about an error of the database.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"tallystick.example/host/internal/store"
@@ -117,4 +118,30 @@ func TestReseal(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTwoNodesAgree has two nodes meet the same new cards at once.
+func TestTwoNodesAgree(t *testing.T) {
+	for _, e := range storetest.Engines() {
+		t.Run(e.Name, func(t *testing.T) {
+			cfg := e.Config(t)
+			cfg.Sets = sets()
+			nodes := []*store.Store{storetest.Open(t, cfg)}
+			if e.Name == "postgres" { // an SQLite file has one node
+				cfg.Node = "n2"
+				nodes = append(nodes, storetest.Open(t, cfg))
+			}
+			for n := range 40 {
+				ids, errs := make([]string, 4), make([]error, 4)
+				var wg sync.WaitGroup
+				for i := range ids {
+					wg.Go(func() { ids[i], _, errs[i] = resolve(t, nodes[i%len(nodes)], card(n, i)) })
+				}
+				wg.Wait()
+				if err := errors.Join(errs...); err != nil || ids[0] != ids[1] || ids[1] != ids[2] || ids[2] != ids[3] {
+					t.Fatalf("card %d: %v, %v", n, ids, err)
+				}
+			}
+		})
+	}
 }

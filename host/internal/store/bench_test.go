@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"tallystick.example/host/internal/store"
 	"tallystick.example/host/internal/store/storetest"
 )
 
@@ -42,5 +43,29 @@ func BenchmarkDo(b *testing.B) {
 				b.ReportMetric(float64(s.Items)/float64(max(1, s.Batches)), "rows/commit")
 			})
 		}
+	}
+}
+
+// BenchmarkRead measures a snapshot of one row, as the gateway takes one for
+// every message.
+func BenchmarkRead(b *testing.B) {
+	for _, e := range storetest.Engines() {
+		b.Run(e.Name, func(b *testing.B) {
+			cfg := e.Config(b)
+			cfg.Sets = sets()
+			st := storetest.Open(b, cfg)
+			if err := st.Do(context.Background(), "bench", insert("a", 1)); err != nil {
+				b.Fatal(err)
+			}
+			var amount int64
+			for b.Loop() {
+				err := st.Read(context.Background(), func(q store.Querier) error {
+					return q.QueryRow(`SELECT amount FROM item WHERE id = $1`, "a").Scan(&amount)
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"tallystick.example/host/internal/audit"
 	"tallystick.example/host/internal/store"
 	"tallystick.example/host/internal/terminals"
+	"tallystick.example/iso8583"
 )
 
 // checkCounters applies rule 8 to the counters of a message: that of the MAC,
@@ -57,8 +58,18 @@ func (e *Engine) Refuse(ctx context.Context, m Message, code string) (Reply, err
 	return e.refusal(ctx, m, code)
 }
 
+// Reject answers m with code and spends nothing: for messages that are not
+// authentic.
+func (e *Engine) Reject(ctx context.Context, m Message, code string) (Reply, error) {
+	return e.refusal(ctx, m, code)
+}
+
 // refusal builds an answer that changes nothing.
 func (e *Engine) refusal(ctx context.Context, m Message, code string) (Reply, error) {
+	if m.MTI().Class() == iso8583.ClassNetwork { // its answers have no DE 37
+		a, err := answer(m, "", code)
+		return Reply{Answer: a}, err
+	}
 	rrn, err := e.cfg.Numbers.Next(ctx)
 	if err != nil {
 		return Reply{}, err

@@ -1,0 +1,179 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"tallystick.example/internal/xlog"
+	"tallystick.example/internal/xtls"
+	"tallystick.example/iso8583"
+)
+
+// A conn is the connection of one terminal.
+type conn struct {
+	g     *Gateway
+	tls   *tls.Conn
+	id    xtls.Identity
+	print []byte // SHA-256 of the certificate
+	log   *logrus.Entry
+	out   chan iso8583.Frame // answers to the writer
+	bad   atomic.Int32       // bad messages in a row
+	gone  chan struct{}      // closed by end
+	once  sync.Once
+}
+
+func newConn(g *Gateway, c *tls.Conn, id xtls.Identity, print []byte, log *logrus.Entry) *conn {
+	return &conn{g: g, tls: c, id: id, print: print, log: log,
+		out: make(chan iso8583.Frame, g.cfg.Limits.InFlight), gone: make(chan struct{})}
+}
+
+// end makes the connection useless; its goroutines then finish.
+func (c *conn) end() {
+	c.once.Do(func() {
+		close(c.gone)
+		// The close notification must not wait for a peer that reads nothing.
+		_ = c.tls.NetConn().SetWriteDeadline(time.Now())
+		_ = c.tls.NetConn().Close() // errors say that it was closed already
+	})
+}
+
+// serve reads frames until the connection or ctx ends, then lets the messages
+// under way finish and their answers leave.
+func (c *conn) serve(ctx context.Context) {
+	reading, stopReading := context.WithCancel(ctx)
+	defer stopReading()
+	// A program that ends stops reading, but still answers what it has read.
+	stop := context.AfterFunc(reading, func() { _ = c.tls.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var messages, writer sync.WaitGroup
+	writer.Add(1)
+	xlog.Go(c.log, "gateway.writer", func() { defer writer.Done(); c.write() }, c.end)
+	c.read(reading, &messages)
+	messages.Wait()
+	close(c.out)
+	writer.Wait()
+	c.end()
+}
+
+// read is the loop over frames. Handlers are counted in messages.
+func (c *conn) read(ctx context.Context, messages *sync.WaitGroup) {
+	in := bufio.NewReaderSize(c.tls, iso8583.MaxMessage+16)
+	mine := make(chan struct{}, c.g.cfg.Limits.InFlight)
+	for ctx.Err() == nil {
+		f, err := c.frame(ctx, in)
+		if err != nil {
+			c.ended(ctx, err)
+			return
+		}
+		// Taking both tokens here, and not in the handler, holds the reader back
+		// when the terminal or the host has enough to do.
+		for _, tokens := range []chan struct{}{mine, c.g.workers} {
+			select {
+			case tokens <- struct{}{}:
+			case <-c.gone:
+				return
+			}
+		}
+		messages.Add(1)
+		xlog.Go(c.log, "gateway.message", func() {
+			defer func() { <-c.g.workers; <-mine; messages.Done() }()
+			c.handle(context.WithoutCancel(ctx), f)
+		}, nil)
+		if int(c.bad.Load()) >= c.g.cfg.Limits.BadMessages {
+			c.g.counts.add("stream of bad messages")
+			c.log.Warn("too many bad messages in a row; the connection is closed")
+			messages.Wait() // the last refusal still leaves
+			return
+		}
+	}
+}
+
+// frame reads one frame into memory of its own: at leisure to its first byte,
+// then within its deadline.
+func (c *conn) frame(ctx context.Context, in *bufio.Reader) (iso8583.Frame, error) {
+	if err := c.deadline(ctx, c.g.cfg.Limits.Idle); err != nil {
+		return iso8583.Frame{}, err
+	}
+	if _, err := in.Peek(1); err != nil {
+		return iso8583.Frame{}, errIdle{err}
+	}
+	if err := c.deadline(ctx, c.g.cfg.Limits.Frame); err != nil {
+		return iso8583.Frame{}, err
+	}
+	return iso8583.ReadFrame(in, nil, iso8583.Limits{})
+}
+
+// deadline sets the read deadline unless ctx has ended, which has set one that
+// must stay.
+func (c *conn) deadline(ctx context.Context, d time.Duration) error {
+	if err := c.tls.SetReadDeadline(time.Now().Add(d)); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// errIdle is an end between frames.
+type errIdle struct{ error }
+
+// ended counts why a connection ended.
+func (c *conn) ended(ctx context.Context, err error) {
+	_, idle := err.(errIdle)
+	switch {
+	case ctx.Err() != nil || idle && errors.Is(err.(errIdle).error, io.EOF):
+	case idle && errors.Is(err.(errIdle).error, os.ErrDeadlineExceeded):
+		c.g.counts.add("idle")
+	case errors.Is(err, iso8583.ErrFrame), errors.Is(err, os.ErrDeadlineExceeded):
+		c.g.counts.add("frame")
+		c.log.WithError(err).Warn("a bad frame ended the connection")
+	default:
+		c.g.counts.add("connection lost")
+	}
+}
+
+// write sends answers until out is closed; after an error it only drains.
+func (c *conn) write() {
+	broken := false
+	for f := range c.out {
+		if broken {
+			continue
+		}
+		err := c.tls.SetWriteDeadline(time.Now().Add(c.g.cfg.Limits.Write))
+		if err == nil {
+			err = iso8583.WriteFrame(c.tls, f)
+		}
+		if err != nil {
+			broken = true
+			c.g.counts.add("write")
+			c.end()
+		}
+	}
+}
+
+// send hands an answer to the writer. The answer travels with the TPDU of the
+// message, swapped.
+func (c *conn) send(in iso8583.Frame, body []byte, verdict string) {
+	c.trace(false, body, verdict)
+	f := iso8583.Frame{Body: body}
+	if !in.TPDU.IsZero() {
+		f.TPDU = in.TPDU.Swap()
+	}
+	select {
+	case c.out <- f:
+	case <-c.gone: // the answer is stored; the terminal reverses or asks again
+	}
+}
+
+// trace tells the lab's trace of a message.
+func (c *conn) trace(in bool, raw []byte, verdict string) {
+	c.g.cfg.Wire(WireEvent{At: c.g.cfg.Now().UnixMicro(), Terminal: c.id.Terminal, Peer: c.tls.RemoteAddr().String(),
+		In: in, Raw: raw, Verdict: verdict})
+}

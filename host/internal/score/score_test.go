@@ -153,7 +153,7 @@ func TestBadRules(t *testing.T) {
 		"expected bool":            change(func(r *Rule) { r.When = "amount + 1" }),
 		"want at most 1000":        change(func(r *Rule) { r.When = strings.Repeat(" ", 1001) }),
 		"mismatched types":         change(func(r *Rule) { r.When = `amount > "x"` }),
-		"function over el":   change(func(r *Rule) { r.When = `any([1, 2], # > 1)` }),
+		"function over el":         change(func(r *Rule) { r.When = `any([1, 2], # > 1)` }),
 		"uses a range":             change(func(r *Rule) { r.When = `amount in 1..9` }),
 		"unknown name now":         change(func(r *Rule) { r.When = `now() == now()` }),
 		"exceeds maximum":          change(func(r *Rule) { r.When = "true" + strings.Repeat(" and true", 110) }),
@@ -175,7 +175,7 @@ func TestSampleRules(t *testing.T) {
 	if d := r.Decide(calm); d.Action != Approve || d.Score != 0 {
 		t.Errorf("a calm payment got %s %d", d.Action, d.Score)
 	}
-	calm.Card.Minute.Count = 7
+	calm.Card.Minute.Count = 13
 	if d := r.Decide(calm); d.Action != Decline {
 		t.Errorf("a burst got %s", d.Action)
 	}

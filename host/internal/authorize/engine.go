@@ -130,5 +130,8 @@ func answer(m Message, rrn, code string) (*iso8583.Message, error) {
 	if rrn != "" {
 		a.SetText(37, rrn)
 	}
+	if m.MTI().Class() == iso8583.ClassReconciliation {
+		a.SetDigits(66, "9") // not compared
+	}
 	return a, a.Err()
 }

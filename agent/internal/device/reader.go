@@ -249,3 +249,21 @@ func (r *Reader) WaitCard(ctx context.Context, present bool) error {
 		}
 	}
 }
+
+// WaitReady waits until the reader is connected and returns its name, or
+// nothing when ctx ends first.
+func (r *Reader) WaitReady(ctx context.Context) string {
+	for {
+		r.mu.Lock()
+		name, changed := r.name, r.changed
+		r.mu.Unlock()
+		if name != "" {
+			return name
+		}
+		select {
+		case <-ctx.Done():
+			return ""
+		case <-changed:
+		}
+	}
+}

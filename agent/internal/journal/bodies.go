@@ -56,11 +56,11 @@ type Intent struct {
 type Outcome struct {
 	End    End    `json:"end"`
 	Reason string `json:"reason,omitempty"` // why it is not approved, in words
-	// ReversalReason is the DE 63 reason of the reversal when End is reversing.
-	ReversalReason string `json:"reversal_reason,omitempty"`
-	RC             string `json:"rc,omitempty"`   // DE 39
-	RRN            string `json:"rrn,omitempty"`  // DE 37
-	Auth           string `json:"auth,omitempty"` // DE 38
+	// Owes is the reason of the reversal (DE 63 tag 08) when End is reversing.
+	Owes uint8  `json:"owes,omitempty"`
+	RC   string `json:"rc,omitempty"`   // DE 39
+	RRN  string `json:"rrn,omitempty"`  // DE 37
+	Auth string `json:"auth,omitempty"` // DE 38
 	// Scripts and Final tell the host, with the terminal's next message, what the
 	// card made of its scripts (9F5B) and its last cryptogram.
 	Scripts []byte `json:"scripts,omitempty"`

@@ -34,6 +34,16 @@ func (j *Journal) Find(sale string) (Attempt, bool) {
 	return j.state.find(sale)
 }
 
+// Attempt returns an attempt that is not finished.
+func (j *Journal) Attempt(number uint64) (Attempt, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if a := j.state.open[number]; a != nil {
+		return *a, true
+	}
+	return Attempt{}, false
+}
+
 // Recent returns up to n of the last finished attempts, newest first.
 func (j *Journal) Recent(n int) []Attempt {
 	j.mu.Lock()

@@ -15,7 +15,7 @@ import (
 // Check reports every limit that the configuration breaks.
 func (c *Config) Check() error {
 	return errors.Join(
-		conf.CheckMode(c.Mode), conf.Required("data-dir", c.DataDir),
+		conf.CheckMode(c.Mode), conf.Required("data_dir", c.DataDir),
 		c.Terminal.check(), c.Host.check(), c.Reader.check(), c.Keypad.check(c.Mode), c.Reversals.check(),
 		conf.InRange("journal.keep", c.Journal.Keep, 1000, 500_000),
 		c.checkApplications(), c.checkCAKeys(), c.checkLab(),
@@ -28,10 +28,10 @@ func (t Terminal) check() error {
 		conf.Required("terminal.name", t.Name),
 		conf.InRange("terminal.country", t.Country, 1, 999),
 		conf.InRange("terminal.mcc", t.MCC, 0, 9999),
-		conf.InRange("terminal.max-amount", t.MaxAmount, 1, 999_999_999_999),
-		conf.InRange("terminal.card-within", t.CardWithin, 5*time.Second, 10*time.Minute),
+		conf.InRange("terminal.max_amount", t.MaxAmount, 1, 999_999_999_999),
+		conf.InRange("terminal.card_within", t.CardWithin, 5*time.Second, 10*time.Minute),
 		hexOf("terminal.type", t.Type, 1, 1), hexOf("terminal.capabilities", t.Capabilities, 3, 3),
-		hexOf("terminal.more-capabilities", t.MoreCapabilities, 5, 5),
+		hexOf("terminal.more_capabilities", t.MoreCapabilities, 5, 5),
 		conf.InRange("the length of terminal.serial", len(t.Serial), 8, 8),
 		conf.InRange("the number of lines of terminal.address", len(t.Address), 0, 4),
 	}
@@ -43,12 +43,12 @@ func (t Terminal) check() error {
 
 func (h Host) check() error {
 	errs := []error{
-		conf.Required("host.server-name", h.ServerName), conf.Required("host.ca", h.CA),
-		conf.InRange("host.answer-within", h.AnswerWithin, time.Second, time.Minute),
-		conf.InRange("host.write-within", h.WriteWithin, time.Second, 30*time.Second),
-		conf.InRange("host.echo-every", h.EchoEvery, 5*time.Second, time.Hour),
-		conf.InRange("host.retry-first", h.RetryFirst, 50*time.Millisecond, time.Minute),
-		conf.InRange("host.retry-max", h.RetryMax, h.RetryFirst, 10*time.Minute),
+		conf.Required("host.server_name", h.ServerName), conf.Required("host.ca", h.CA),
+		conf.InRange("host.answer_within", h.AnswerWithin, time.Second, time.Minute),
+		conf.InRange("host.write_within", h.WriteWithin, time.Second, 30*time.Second),
+		conf.InRange("host.echo_every", h.EchoEvery, 5*time.Second, time.Hour),
+		conf.InRange("host.retry_first", h.RetryFirst, 50*time.Millisecond, time.Minute),
+		conf.InRange("host.retry_max", h.RetryMax, h.RetryFirst, 10*time.Minute),
 	}
 	if _, _, err := net.SplitHostPort(h.Address); err != nil {
 		errs = append(errs, fmt.Errorf("host.address must be like host.example:8583: %w", err))
@@ -57,7 +57,7 @@ func (h Host) check() error {
 }
 
 func (r Reader) check() error {
-	return errors.Join(conf.Required("reader.path", r.Path), conf.Required("reader.lock-dir", r.LockDir),
+	return errors.Join(conf.Required("reader.path", r.Path), conf.Required("reader.lock_dir", r.LockDir),
 		conf.InRange("reader.baud", r.Baud, 300, 3_000_000))
 }
 
@@ -66,7 +66,7 @@ func (k Keypad) check(mode conf.Mode) error {
 		return nil
 	}
 	errs := []error{conf.InRange("keypad.baud", k.Baud, 300, 3_000_000),
-		conf.InRange("keypad.pin-within", k.PINWithin, 5*time.Second, 5*time.Minute)}
+		conf.InRange("keypad.pin_within", k.PINWithin, 5*time.Second, 5*time.Minute)}
 	if mode != conf.Lab {
 		errs = append(errs, errors.New("keypad.path is set: software PIN entry exists in lab mode only; use a PIN pad"))
 	}
@@ -77,8 +77,8 @@ func (r Reversals) check() error {
 	return errors.Join(
 		conf.InRange("reversals.first", r.First, 100*time.Millisecond, time.Minute),
 		conf.InRange("reversals.max", r.Max, r.First, time.Hour),
-		conf.InRange("reversals.stuck-after", r.StuckAfter, 1, 100),
-		conf.InRange("reversals.wait-before-sale", r.WaitBeforeSale, 0, 2*time.Minute),
+		conf.InRange("reversals.stuck_after", r.StuckAfter, 1, 100),
+		conf.InRange("reversals.wait_before_sale", r.WaitBeforeSale, 0, 2*time.Minute),
 	)
 }
 
@@ -93,17 +93,17 @@ func (c *Config) checkApplications() error {
 	for i, a := range c.Applications {
 		key := fmt.Sprintf("applications[%d].", i)
 		errs = append(errs, hexOf(key+"aid", a.AID, 5, 16), hexOf(key+"version", a.Version, 2, 2),
-			hexOr(key+"tac-denial", a.TACDenial, 5, 5), hexOr(key+"tac-online", a.TACOnline, 5, 5),
-			hexOr(key+"tac-default", a.TACDefault, 5, 5), hexOr(key+"ddol", a.DDOL, 2, 64), hexOr(key+"tdol", a.TDOL, 2, 64),
-			conf.InRange(key+"floor-limit", a.FloorLimit, 0, 999_999_999_999))
+			hexOr(key+"tac_denial", a.TACDenial, 5, 5), hexOr(key+"tac_online", a.TACOnline, 5, 5),
+			hexOr(key+"tac_default", a.TACDefault, 5, 5), hexOr(key+"ddol", a.DDOL, 2, 64), hexOr(key+"tdol", a.TDOL, 2, 64),
+			conf.InRange(key+"floor_limit", a.FloorLimit, 0, 999_999_999_999))
 	}
 	return errors.Join(errs...)
 }
 
 func (c *Config) checkCAKeys() error {
-	errs := []error{conf.InRange("the number of ca-keys", len(c.CAKeys), 0, maxCAKeys)}
+	errs := []error{conf.InRange("the number of ca_keys", len(c.CAKeys), 0, maxCAKeys)}
 	for i, k := range c.CAKeys {
-		key := fmt.Sprintf("ca-keys[%d].", i)
+		key := fmt.Sprintf("ca_keys[%d].", i)
 		errs = append(errs, hexOf(key+"rid", k.RID, 5, 5), hexOf(key+"index", k.Index, 1, 1),
 			hexOf(key+"modulus", k.Modulus, 64, 256), hexOf(key+"exponent", k.Exponent, 1, 3), hexOf(key+"checksum", k.Checksum, 20, 20))
 		if _, err := time.Parse(time.DateOnly, k.Expires); err != nil {
@@ -118,7 +118,7 @@ func (c *Config) checkCAKeys() error {
 
 func (c *Config) checkLab() error {
 	if c.Lab.TraceDir != "" && c.Mode != conf.Lab {
-		return errors.New("lab.trace-dir is set: traces exist in lab mode only")
+		return errors.New("lab.trace_dir is set: traces exist in lab mode only")
 	}
 	return nil
 }

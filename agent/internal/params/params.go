@@ -16,10 +16,10 @@ const EnvPrefix = "TALLYSTICK_AGENT_"
 // Config is the configuration of an agent.
 type Config struct {
 	Mode     conf.Mode `yaml:"mode"`
-	LogLevel string    `yaml:"log-level"`
+	LogLevel string    `yaml:"log_level"`
 	// DataDir holds journal, registers and, unless named elsewhere, keys.
-	DataDir   string `yaml:"data-dir"`
-	DeviceKey string `yaml:"device-key"`
+	DataDir   string `yaml:"data_dir"`
+	DeviceKey string `yaml:"device_key"`
 	Socket    string `yaml:"socket"`
 
 	Terminal     Terminal      `yaml:"terminal"`
@@ -29,7 +29,7 @@ type Config struct {
 	Reversals    Reversals     `yaml:"reversals"`
 	Journal      Journal       `yaml:"journal"`
 	Applications []Application `yaml:"applications"`
-	CAKeys       []CAKey       `yaml:"ca-keys"`
+	CAKeys       []CAKey       `yaml:"ca_keys"`
 	Receipt      Receipt       `yaml:"receipt"`
 	Lab          Lab           `yaml:"lab"`
 }
@@ -48,46 +48,46 @@ type Terminal struct {
 	Type         string   `yaml:"type"`     // 9F35, hex
 	Capabilities string   `yaml:"capabilities"`
 	// MoreCapabilities is 9F40, hex.
-	MoreCapabilities string        `yaml:"more-capabilities"`
-	MaxAmount        int64         `yaml:"max-amount"` // minor units
-	CardWithin       time.Duration `yaml:"card-within"`
+	MoreCapabilities string        `yaml:"more_capabilities"`
+	MaxAmount        int64         `yaml:"max_amount"` // minor units
+	CardWithin       time.Duration `yaml:"card_within"`
 }
 
 // Host is where the host is and how it proves who it is.
 type Host struct {
 	Address      string        `yaml:"address"`
-	ServerName   string        `yaml:"server-name"`
+	ServerName   string        `yaml:"server_name"`
 	CA           string        `yaml:"ca"`
 	Certificate  string        `yaml:"certificate"`
 	Key          string        `yaml:"key"`
-	AnswerWithin time.Duration `yaml:"answer-within"`
-	WriteWithin  time.Duration `yaml:"write-within"`
-	EchoEvery    time.Duration `yaml:"echo-every"`
-	RetryFirst   time.Duration `yaml:"retry-first"`
-	RetryMax     time.Duration `yaml:"retry-max"`
+	AnswerWithin time.Duration `yaml:"answer_within"`
+	WriteWithin  time.Duration `yaml:"write_within"`
+	EchoEvery    time.Duration `yaml:"echo_every"`
+	RetryFirst   time.Duration `yaml:"retry_first"`
+	RetryMax     time.Duration `yaml:"retry_max"`
 }
 
 // Reader is the serial line of the card reader.
 type Reader struct {
 	Path    string `yaml:"path"`
 	Baud    int    `yaml:"baud"`
-	LockDir string `yaml:"lock-dir"`
+	LockDir string `yaml:"lock_dir"`
 }
 
 // Keypad is the serial line of the lab's PIN keypad; an empty path means none.
 type Keypad struct {
 	Path      string        `yaml:"path"`
 	Baud      int           `yaml:"baud"`
-	PINWithin time.Duration `yaml:"pin-within"`
+	PINWithin time.Duration `yaml:"pin_within"`
 }
 
 // Reversals is how reversals are repeated.
 type Reversals struct {
 	First           time.Duration `yaml:"first"`
 	Max             time.Duration `yaml:"max"`
-	StuckAfter      int           `yaml:"stuck-after"`
-	ResumeWhenStuck bool          `yaml:"resume-when-stuck"`
-	WaitBeforeSale  time.Duration `yaml:"wait-before-sale"`
+	StuckAfter      int           `yaml:"stuck_after"`
+	ResumeWhenStuck bool          `yaml:"resume_when_stuck"`
+	WaitBeforeSale  time.Duration `yaml:"wait_before_sale"`
 }
 
 // Journal is how much of the past the terminal keeps.
@@ -100,10 +100,10 @@ type Application struct {
 	AID        string `yaml:"aid"`
 	Partial    bool   `yaml:"partial"`
 	Version    string `yaml:"version"`
-	TACDenial  string `yaml:"tac-denial"`
-	TACOnline  string `yaml:"tac-online"`
-	TACDefault string `yaml:"tac-default"`
-	FloorLimit int64  `yaml:"floor-limit"`
+	TACDenial  string `yaml:"tac_denial"`
+	TACOnline  string `yaml:"tac_online"`
+	TACDefault string `yaml:"tac_default"`
+	FloorLimit int64  `yaml:"floor_limit"`
 	DDOL       string `yaml:"ddol"`
 	TDOL       string `yaml:"tdol"`
 }
@@ -126,7 +126,7 @@ type Receipt struct {
 
 // Lab is what exists in lab mode only.
 type Lab struct {
-	TraceDir string `yaml:"trace-dir"`
+	TraceDir string `yaml:"trace_dir"`
 }
 
 // Default is the configuration before the file is read.

@@ -50,7 +50,7 @@ func TestSampleIsValidAndShowsTheDefaults(t *testing.T) {
 }
 
 func TestPathsFollowTheFile(t *testing.T) {
-	path := write(t, strings.NewReplacer("data-dir: /var/lib/tallystick/agent", "data-dir: data", `trace-dir: ""`, "trace-dir: traces").Replace(sampleText(t)))
+	path := write(t, strings.NewReplacer("data_dir: /var/lib/tallystick/agent", "data_dir: data", `trace_dir: ""`, "trace_dir: traces").Replace(sampleText(t)))
 	c, err := Load(path, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -73,14 +73,14 @@ func TestLimits(t *testing.T) {
 		"terminal id":  {"id: TERM0001", "id: TERM1", "8"},
 		"currency":     {"currency: EUR", "currency: EURO", "ISO 4217"},
 		"address":      {"address: host.example:8583", "address: host.example", "host.address"},
-		"answer time":  {"answer-within: 25s", "answer-within: 2m", "host.answer-within"},
-		"retry order":  {"retry-max: 10s", "retry-max: 100ms", "host.retry-max"},
+		"answer time":  {"answer_within: 25s", "answer_within: 2m", "host.answer_within"},
+		"retry order":  {"retry_max: 10s", "retry_max: 100ms", "host.retry_max"},
 		"reader":       {"path: /dev/ttyUSB0", `path: ""`, "reader.path"},
 		"capabilities": {"capabilities: 20D8C8", "capabilities: 20D8", "terminal.capabilities"},
 		"AID":          {"aid: A0000000031010", "aid: A0000000", "applications[0].aid"},
-		"TAC":          {"tac-online: D84004F800", "tac-online: D84004F8", "tac-online"},
+		"TAC":          {"tac_online: D84004F800", "tac_online: D84004F8", "tac_online"},
 		"unknown key":  {"baud: 115200", "baude: 115200", "baude"},
-		"stuck":        {"stuck-after: 6", "stuck-after: 0", "reversals.stuck-after"},
+		"stuck":        {"stuck_after: 6", "stuck_after: 0", "reversals.stuck_after"},
 	} {
 		if !strings.Contains(good, c.old) {
 			t.Fatalf("%s: the sample has no %q", name, c.old)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,10 +17,13 @@ import (
 )
 
 // TestMain lets the test binary be the boundary that the host starts from its own
-// file.
+// file, and a host that a test can kill.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == "hsm" {
-		os.Exit(app.Main(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	if len(os.Args) > 2 && (os.Args[1] == "hsm" || os.Args[1] == "serve") {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		code := app.Main(ctx, os.Args[1:], os.Stdout, os.Stderr)
+		stop()
+		os.Exit(code)
 	}
 	os.Exit(m.Run())
 }

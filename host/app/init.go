@@ -141,10 +141,11 @@ func emptyDir(dir string) error {
 // writeFiles writes configuration, TLS files and the LMK's secret. The
 // components that it returns are to be brought to the boundary and wiped.
 func writeFiles(o initOptions) ([]pure.Secret, error) {
-	mode, hsm := conf.Production, "mode: production\ndirectory: hsm\n"
+	const place = "directory: hsm\nsocket: run/boundary.sock\nadmin_socket: run/admin.sock\n"
+	mode, hsm := conf.Production, "mode: production\n"+place
 	var components []pure.Secret
 	if o.lab {
-		mode, hsm = conf.Lab, "mode: lab   # test keys only\ndirectory: hsm\nlmk_passphrase_file: hsm-passphrase\n"
+		mode, hsm = conf.Lab, "mode: lab   # test keys only\n"+place+"lmk_passphrase_file: hsm-passphrase\n"
 		if err := writeRandom(filepath.Join(o.dir, "hsm-passphrase"), 16, nil); err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 
 	"tallystick.example/internal/cli"
 	"tallystick.example/internal/harden"
+	"tallystick.example/internal/xlog"
 )
 
 const longHelp = `host is the acquirer's side of a card payment system: it ends the terminals'
@@ -38,7 +39,13 @@ of the program.`
 
 // Main runs the program with its arguments (without its name) and returns the
 // exit code. It may be called by tests, several times and at once.
-func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
+	log, err := xlog.New(stderr, "error")
+	if err != nil {
+		return cli.ExitInternal
+	}
+	// A panic is told by its kind and place only: its value may hold card data.
+	defer xlog.Recover(log, "main", func() { code = cli.ExitInternal })
 	if err := harden.Process(); err != nil {
 		_, _ = io.WriteString(stderr, "host: the process cannot be kept from writing core files: "+err.Error()+"\n")
 		return cli.ExitInternal

@@ -33,6 +33,7 @@ type addCardArgs struct {
 	Credit   int64  `json:"credit"`
 	Tries    int    `json:"tries"`
 	CodeAt   int    `json:"code_at"`
+	Codes    bool   `json:"codes"` // check card codes under the issuer's own key
 }
 
 // addCardResult is what may be known of the card.
@@ -57,7 +58,7 @@ func addCard(ctx context.Context, n *node, a addCardArgs) (addCardResult, error)
 	if err != nil {
 		return addCardResult{}, err
 	}
-	cvk, err := n.issuerKey(ctx, a.CVKFile, "", "C0", "C", a.CVKFile != "")
+	cvk, err := n.issuerKey(ctx, a.CVKFile, keyCVK, "C0", "C", a.Codes || a.CVKFile != "")
 	if err != nil {
 		return addCardResult{}, err
 	}
@@ -178,7 +179,8 @@ the issuer's own master key.`,
 	f.StringVar(&a.PANFile, "pan", "", "`FILE` with the card number")
 	f.StringVar(&a.PINFile, "pin", "", "`FILE` with the PIN; none: a card without PIN")
 	f.StringVar(&a.IMKFile, "imk", "", "`FILE` with the issuer master key of a test card (hex)")
-	f.StringVar(&a.CVKFile, "cvk", "", "`FILE` with the card verification key of a test card (hex); none: card codes are not checked")
+	f.StringVar(&a.CVKFile, "cvk", "", "`FILE` with the card verification key of a test card (hex)")
+	f.BoolVar(&a.Codes, "check-codes", false, "check card verification values, under --cvk or the issuer's own key")
 	f.StringVar(&a.PSN, "psn", "00", "PAN sequence number, two digits")
 	f.StringVar(&a.Expiry, "expiry", "", "expiry, YYMM")
 	f.StringVar(&a.Profile, "profile", "", "cryptogram profile, such as visa_cvn18; none: a card without chip")

@@ -11,6 +11,7 @@ import (
 	"tallystick.example/host/internal/authorize"
 	"tallystick.example/host/internal/ledger"
 	"tallystick.example/internal/cli"
+	"tallystick.example/internal/conf"
 )
 
 // txView is a transaction as `host tx --json` and the lab's trace show it.
@@ -97,6 +98,9 @@ times in microseconds UTC. No card number is stored, so none is shown.`,
 			found, err := authorize.Find(cmd.Context(), n.books, f)
 			if err != nil {
 				return cli.Fail(cli.ExitUnavailable, "the transactions cannot be read", "", err)
+			}
+			if n.cfg.Mode == conf.Lab && !cli.JSON(cmd) {
+				fmt.Fprintln(cmd.OutOrStdout(), "TEST: lab mode, test keys only")
 			}
 			for _, r := range found {
 				if err := cli.Print(cmd, view(r), line(r)); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"tallystick.example/host/internal/ledger"
 	"tallystick.example/host/internal/score"
 	"tallystick.example/host/internal/store"
+	"tallystick.example/host/internal/store/storetest"
 	"tallystick.example/host/internal/terminals"
 	"tallystick.example/host/internal/token"
 	"tallystick.example/internal/hsm/api"
@@ -102,20 +102,13 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "h.db"), Node: "n1", ReserveMiB: -1,
-		Sets:  []store.Set{terminals.Migrations(), token.Migrations(), ledger.Migrations(), audit.Migrations(), score.Migrations(), Migrations()},
-		Fatal: func(err error) { t.Error(err) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	engines := storetest.Engines()
+	cfg := engines[len(engines)-1].Config(t) // PostgreSQL where the environment names one, else SQLite
+	cfg.Sets = []store.Set{terminals.Migrations(), token.Migrations(), ledger.Migrations(), audit.Migrations(), score.Migrations(), Migrations()}
+	st := storetest.Open(t, cfg)
 	b := &bench{t: t, st: st, issuer: &book{state: map[issuer.Key]string{}}}
 	b.clock.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMicro())
-	err = st.Do(t.Context(), "setup", func(tx *store.Tx) error {
+	err := st.Do(t.Context(), "setup", func(tx *store.Tx) error {
 		for _, id := range []string{"TERM0001", "TERM0002"} {
 			if err := terminals.Register(tx, terminals.Terminal{ID: id, Merchant: "MERCHANT0000001", Status: terminals.Active, Since: 1}); err != nil {
 				return err

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tallystick.example/host/internal/store"
+	"tallystick.example/host/internal/store/storetest"
 	"tallystick.example/internal/hsm/api"
 )
 
@@ -54,19 +54,19 @@ func (s *scripted) say(pin api.PINVerdict, c api.CryptogramVerdict) {
 // at is a fixed day before the expiry of the test card.
 var at = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMicro()
 
+// config is a fresh database: PostgreSQL where the environment names one (see
+// storetest), else SQLite.
+func config(t testing.TB) store.Config {
+	engines := storetest.Engines()
+	c := engines[len(engines)-1].Config(t)
+	c.Sets = []store.Set{Migrations()}
+	return c
+}
+
 // open makes an issuer with one card "tok" of 10,000 minor units.
 func open(t testing.TB) (*OnUs, *scripted) {
 	t.Helper()
-	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "issuer.db"), Node: "n1",
-		Sets: []store.Set{Migrations()}, Fatal: func(err error) { t.Error(err) }, ReserveMiB: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	st := storetest.Open(t, config(t))
 	hsm := &scripted{}
 	hsm.say(api.PINRight, api.CryptogramRight)
 	o, err := NewOnUs(st, hsm, rand.Reader)

@@ -1,12 +1,6 @@
 package iso8583
 
-import (
-	"fmt"
-	"math/bits"
-
-	moov "github.com/moov-io/iso8583"
-	"github.com/moov-io/iso8583/encoding"
-)
+import "math/bits"
 
 // MaxMessage is the longest message in bytes, without length header and TPDU.
 // The longest that the table allows is well below it.
@@ -36,56 +30,27 @@ type slot struct {
 // A codec reads and writes messages without reflection and without allocation.
 type codec struct{ slots [maxElement + 1]slot }
 
-// native is the codec of the interface, compiled once from its specification.
-var native = mustCompile(Spec())
-
-func mustCompile(spec *moov.MessageSpec) *codec {
-	c, err := compile(spec)
-	if err != nil {
-		panic(err) // the specification is part of the program
-	}
-	return c
-}
-
-// compile translates a specification. It refuses what the codec cannot do, so
-// that a declaration is never read in another way than it was meant.
-func compile(spec *moov.MessageSpec) (*codec, error) {
+// codecOf makes the codec from the table of elements itself. It is the codec on
+// machines of 32 bits, where the specification's library cannot be built; a test
+// holds it to what [compile] makes of the specification.
+func codecOf(list []Element) *codec {
 	c := new(codec)
-	for de, f := range spec.Fields {
-		if de < 2 {
-			continue
+	for _, e := range list {
+		s := slot{max: uint16(e.Length)}
+		if e.Prefix > 0 {
+			s.prefix = uint8(e.Prefix - 1) // two or three digits of BCD
 		}
-		if de > maxElement || de == 65 {
-			return nil, fmt.Errorf("iso8583: the specification has DE %d, which no message can hold", de)
-		}
-		fs := f.Spec()
-		s := slot{max: uint16(fs.Length)}
-		switch fs.Enc {
-		case encoding.BCD:
+		switch e.Format {
+		case "n":
 			s.kind = kindDigits
-		case encoding.ASCII:
-			s.kind = kindText
-			s.chars = charsOf(de)
-		case encoding.Binary:
+		case "b", "x+n":
 			s.kind = kindBinary
 		default:
-			return nil, fmt.Errorf("iso8583: DE %d has an encoding that the codec does not know", de)
+			s.kind, s.chars = kindText, charsOf(e.DE)
 		}
-		switch p := fs.Pref.Inspect(); p {
-		case "BCD.Fixed", "ASCII.Fixed", "Binary.Fixed":
-		case "BCD.LL":
-			s.prefix = 1
-		case "BCD.LLL":
-			s.prefix = 2
-		default:
-			return nil, fmt.Errorf("iso8583: DE %d has the length prefix %s, which the codec does not know", de, p)
-		}
-		if fs.Length < 1 || fs.Length > 999 || s.prefix == 1 && fs.Length > 99 {
-			return nil, fmt.Errorf("iso8583: DE %d has the length %d", de, fs.Length)
-		}
-		c.slots[de] = s
+		c.slots[e.DE] = s
 	}
-	return c, nil
+	return c
 }
 
 // size is the number of bytes that n digits, characters or bytes take.

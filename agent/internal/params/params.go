@@ -4,6 +4,7 @@
 package params
 
 import (
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -155,7 +156,11 @@ func Load(path string, environ []string) (*Config, error) {
 	if err := conf.Load(path, &c, EnvPrefix, environ); err != nil {
 		return nil, err
 	}
-	c.resolve(filepath.Dir(path))
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("finding the folder of the configuration: %w", err)
+	}
+	c.resolve(dir)
 	return &c, nil
 }
 

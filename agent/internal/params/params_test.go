@@ -51,11 +51,12 @@ func TestSampleIsValidAndShowsTheDefaults(t *testing.T) {
 
 func TestPathsFollowTheFile(t *testing.T) {
 	path := write(t, strings.NewReplacer("data_dir: /var/lib/tallystick/agent", "data_dir: data", `trace_dir: ""`, "trace_dir: traces").Replace(sampleText(t)))
-	c, err := Load(path, nil)
+	dir := filepath.Dir(path)
+	t.Chdir(filepath.Dir(dir))
+	c, err := Load(filepath.Join(filepath.Base(dir), "agent.yaml"), nil) // a relative name gives absolute paths
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Dir(path)
 	for got, want := range map[string]string{
 		c.DataDir: "data", c.DeviceKey: "data/device.key", c.Socket: "data/agent.sock", c.Host.Key: "data/tls.key",
 		c.Host.Certificate: "data/tls.crt", c.Host.CA: "ca.pem", c.Lab.TraceDir: "traces", c.JournalPath(): "data/journal.db",

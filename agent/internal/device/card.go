@@ -17,7 +17,7 @@ type Tap func(command, answer []byte)
 // uses it.
 type Card struct {
 	reader *Reader
-	params transport.Parameters
+	t1     *transport.T1 // nil for a card of T=0
 	tap    Tap
 	// ATR is the card's answer to reset.
 	ATR []byte
@@ -56,31 +56,37 @@ func (r *Reader) reset(ctx context.Context, reset transport.Reset, tap Tap) (*Ca
 	if err != nil {
 		return nil, fmt.Errorf("powering the card: %w", err)
 	}
-	if params.Protocol != 0 {
-		return nil, fmt.Errorf("powering the card: %w: this reader driver speaks T=0 only", transport.ErrATR)
-	}
+	c := &Card{reader: r, tap: tap, ATR: answer.Data}
 	data := ccid.ParametersT0(params.FiDi, params.N, params.WI, atr.Inverse)
+	if params.Protocol == 1 {
+		c.t1 = transport.NewT1(params.IFSC)
+		data = ccid.ParametersT1(params.FiDi, params.N, params.BWI<<4|params.CWI, params.IFSC, atr.Inverse)
+	}
 	if _, err := r.command(ctx, ccid.SetParameters, [3]byte{params.Protocol}, data); err != nil {
 		return nil, fmt.Errorf("setting the card's protocol: %w", cardGone(err))
 	}
-	return &Card{reader: r, params: params, tap: tap, ATR: answer.Data}, nil
+	return c, nil
 }
 
 // Transmit carries one command APDU to the card and returns its answer with the
 // status bytes. It fetches data (61xx, 6Cxx) itself. Errors are ErrCardRemoved,
 // transport.ErrCard, and those of the line.
 func (c *Card) Transmit(ctx context.Context, apdu []byte) ([]byte, error) {
-	x, err := transport.NewExchange(apdu, transport.LevelTPDU)
+	level, carry := transport.LevelTPDU, c.block
+	if c.t1 != nil {
+		level, carry = transport.LevelAPDU, c.chain
+	}
+	x, err := transport.NewExchange(apdu, level)
 	if err != nil {
 		return nil, err
 	}
 	for out := x.Send(); out != nil; out = x.Send() {
-		answer, err := c.reader.command(ctx, ccid.XfrBlock, [3]byte{}, out)
+		answer, err := carry(ctx, out)
 		clear(out)
 		if err != nil {
-			return nil, fmt.Errorf("sending a command to the card: %w", cardGone(err))
+			return nil, fmt.Errorf("sending a command to the card: %w", err)
 		}
-		if err := x.Receive(answer.Data); err != nil {
+		if err := x.Receive(answer); err != nil {
 			return nil, err
 		}
 	}
@@ -93,6 +99,42 @@ func (c *Card) Transmit(ctx context.Context, apdu []byte) ([]byte, error) {
 		c.tap(apdu, whole)
 	}
 	return whole, nil
+}
+
+// block carries one TPDU of T=0, or one block of T=1.
+func (c *Card) block(ctx context.Context, out []byte) ([]byte, error) {
+	answer, err := c.reader.command(ctx, ccid.XfrBlock, [3]byte{}, out)
+	if err != nil {
+		return nil, cardGone(err)
+	}
+	return answer.Data, nil
+}
+
+// chain carries one command in the blocks of T=1. A card that is mute, or whose
+// block was damaged on its side of the reader, is asked again as the protocol
+// says.
+func (c *Card) chain(ctx context.Context, command []byte) ([]byte, error) {
+	if err := c.t1.Begin(command); err != nil {
+		return nil, err
+	}
+	for out := c.t1.Send(); out != nil; out = c.t1.Send() {
+		in, err := c.block(ctx, out)
+		f, failed := errors.AsType[*ccid.FailedError](err)
+		switch {
+		case err == nil:
+			err = c.t1.Receive(in)
+		case failed && f.Card != ccid.CardAbsent && (f.Code == ccid.CodeMute || f.Code == ccid.CodeParity):
+			err = c.t1.Silence()
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	response, done := c.t1.Response()
+	if !done {
+		return nil, fmt.Errorf("%w: the exchange ended early", transport.ErrCard)
+	}
+	return response.Bytes(), nil
 }
 
 // PowerOff deactivates the card. A card that is gone already is fine.

@@ -24,7 +24,14 @@ const defaultConfig = "/etc/tallystick/agent.yaml"
 
 // Main runs the agent with the arguments after the program's name and returns
 // the exit code. Nothing in it ends the process or reads flags of its own.
-func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		// The value of a panic may hold anything: only its type is shown.
+		if v := recover(); v != nil {
+			_, _ = fmt.Fprintf(stderr, "agent: an internal fault (%T)\n", v)
+			code = cli.ExitInternal
+		}
+	}()
 	if err := harden.Process(); err != nil {
 		_, _ = fmt.Fprintln(stderr, "agent:", err) // nobody is left to tell if this fails
 		return cli.ExitInternal

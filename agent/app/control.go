@@ -28,12 +28,13 @@ const (
 	commandRetry     = "reversals.retry"
 )
 
-// payArgs are the arguments of pay: amounts in minor units of the terminal's
-// currency, or in decimal text.
+// payArgs are the arguments of pay; amounts are decimal text in the terminal's
+// currency, and the cashback comes on top of the amount.
 type payArgs struct {
 	Sale     string `json:"sale"`
 	Amount   string `json:"amount"` // decimal, such as 12.34
 	Cashback string `json:"cashback,omitempty"`
+	Trace    bool   `json:"trace,omitempty"` // tell of each step of the EMV kernel
 }
 
 type saleArgs struct {
@@ -94,7 +95,7 @@ func pay(ctx context.Context, t *terminal.Terminal, cfg *params.Config, r contro
 	}
 	// A till that has gone misses events; its payment goes on (see Terminal.Pay).
 	tell := func(e terminal.Event) { _ = emit(e) }
-	result, err := t.Pay(ctx, terminal.PayRequest{Sale: a.Sale, Amount: amount + cashback, Cashback: cashback}, tell)
+	result, err := t.Pay(ctx, terminal.PayRequest{Sale: a.Sale, Amount: amount + cashback, Cashback: cashback, Trace: a.Trace}, tell)
 	switch {
 	case errors.Is(err, terminal.ErrBusy):
 		return nil, cli.Fail(cli.ExitUnavailable, err.Error(), "wait for it, or stop it with \"agent abort\"", nil)

@@ -75,7 +75,7 @@ func (s *sale) transaction() kernel.Transaction {
 // callbacks are what the kernel may ask of this terminal. What it does not have
 // is left out, and the kernel clears the capability.
 func (s *sale) callbacks() kernel.Callbacks {
-	c := kernel.Callbacks{Observe: s.t.o.Trace.Step}
+	c := kernel.Callbacks{Observe: s.observe}
 	if s.t.o.NewAuth != nil {
 		c.Authenticator = s.t.o.NewAuth()
 	}
@@ -83,6 +83,20 @@ func (s *sale) callbacks() kernel.Callbacks {
 		c.OnlinePIN, c.OfflinePIN = s.onlinePIN, s.offlinePIN
 	}
 	return c
+}
+
+// observe writes a step of the kernel into the lab's trace and, when it was asked
+// for, tells the till. Steps hold no data of the cardholder.
+func (s *sale) observe(step kernel.Step) {
+	s.t.o.Trace.Step(step)
+	if !s.request.Trace {
+		return
+	}
+	text := fmt.Sprintf("%s (%s): %s", step.Name, step.Clause, step.Decision)
+	if step.Reason != "" {
+		text += ", " + step.Reason
+	}
+	s.emit(KernelStep, text)
 }
 
 // onlinePIN captures the PIN and makes its block at once, under the counter that

@@ -27,6 +27,8 @@ type PayRequest struct {
 	Sale     string
 	Amount   int64 // minor units of the terminal's currency, cashback included
 	Cashback int64 // minor units
+	// Trace tells the till of each step of the EMV kernel, as KernelStep.
+	Trace bool
 }
 
 // Progress is what the till is told while a payment is under way.
@@ -41,6 +43,7 @@ const (
 	PINDigits   Progress = "pin_digits" // Digits have been entered
 	PleaseWait  Progress = "please_wait"
 	RemoveCard  Progress = "remove_card"
+	KernelStep  Progress = "kernel_step" // only when asked for
 )
 
 // An Event is one step.

@@ -203,6 +203,25 @@ func TestSecondRequestForASaleGetsTheSameOutcome(t *testing.T) {
 	}
 }
 
+func TestTraceShowsTheKernelsSteps(t *testing.T) {
+	b := newBench(t, dukpt.AES)
+	b.up()
+	var mu sync.Mutex
+	var steps []string
+	_, err := b.terminal.Pay(t.Context(), PayRequest{Sale: "one", Amount: 1234, Trace: true}, func(e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if e.Progress == KernelStep {
+			steps = append(steps, e.Text)
+		}
+	})
+	ok(t, err)
+	all := strings.Join(steps, "\n")
+	if !strings.Contains(all, "B3 10.8") || !strings.Contains(all, "B3 10.11") || strings.Contains(all, testPAN) || strings.Contains(all, testPIN) {
+		t.Errorf("steps:\n%s", all)
+	}
+}
+
 // TestWhatIsReversed is every way in which an attempt must be undone, each with
 // the reason that the host is told.
 func TestWhatIsReversed(t *testing.T) {

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
 	"tallystick.example/internal/pure/secret"
 )
@@ -108,12 +109,24 @@ func Open(o Options) (*Journal, error) {
 		},
 	}
 	if err := j.guard(func() (err error) { j.db, err = bolt.Open(o.Path, 0o600, opts); return err }); err != nil {
+		j.letGo()
 		return nil, openError(err)
 	}
 	if err := j.guard(func() error { return j.load(o.Random) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), j.db.Close())
 	}
 	return j, nil
+}
+
+// letGo unlocks and closes a file that bbolt has left behind, as it does when a
+// damaged page makes it panic. Its mapping, which holds the lock, stays until the
+// process ends. Nothing was written, so no error of this counts.
+func (j *Journal) letGo() {
+	if j.file == nil {
+		return
+	}
+	_ = unix.Flock(int(j.file.Fd()), unix.LOCK_UN)
+	_ = j.file.Close()
 }
 
 // openError classifies what bbolt says when it cannot open the file.

@@ -182,8 +182,7 @@ func (s *Session) firstAC(ctx context.Context, decision Decision) (*Request, err
 	}
 	r := s.request(s.lastAC)
 	switch s.lastAC {
-	case emv.ARQC:
-		s.terminal.Delete(emv.TagARC) // the issuer's is awaited
+	case emv.ARQC: // Second sets tag 8A
 	case emv.TC:
 		r.Outcome = s.outcome(Approved, ByCard)
 	default:

@@ -175,9 +175,10 @@ func (c *Config) resolve(dir string) {
 		}
 		*p = under(dir, *p)
 	}
-	c.Host.CA = under(dir, c.Host.CA)
-	if c.Lab.TraceDir != "" {
-		c.Lab.TraceDir = under(dir, c.Lab.TraceDir)
+	for _, p := range []*string{&c.Host.CA, &c.Lab.TraceDir, &c.Reader.Path, &c.Reader.LockDir, &c.Keypad.Path} {
+		if *p != "" {
+			*p = under(dir, *p)
+		}
 	}
 }
 

@@ -50,7 +50,8 @@ func TestSampleIsValidAndShowsTheDefaults(t *testing.T) {
 }
 
 func TestPathsFollowTheFile(t *testing.T) {
-	path := write(t, strings.NewReplacer("data_dir: /var/lib/tallystick/agent", "data_dir: data", `trace_dir: ""`, "trace_dir: traces").Replace(sampleText(t)))
+	path := write(t, strings.NewReplacer("data_dir: /var/lib/tallystick/agent", "data_dir: data", `trace_dir: ""`, "trace_dir: traces",
+		"path: /dev/ttyUSB0", "path: reader").Replace(sampleText(t)))
 	dir := filepath.Dir(path)
 	t.Chdir(filepath.Dir(dir))
 	c, err := Load(filepath.Join(filepath.Base(dir), "agent.yaml"), nil) // a relative name gives absolute paths
@@ -59,7 +60,7 @@ func TestPathsFollowTheFile(t *testing.T) {
 	}
 	for got, want := range map[string]string{
 		c.DataDir: "data", c.DeviceKey: "data/device.key", c.Socket: "data/agent.sock", c.Host.Key: "data/tls.key",
-		c.Host.Certificate: "data/tls.crt", c.Host.CA: "ca.pem", c.Lab.TraceDir: "traces", c.JournalPath(): "data/journal.db",
+		c.Host.Certificate: "data/tls.crt", c.Host.CA: "ca.pem", c.Lab.TraceDir: "traces", c.Reader.Path: "reader", c.JournalPath(): "data/journal.db",
 		c.RegisterPath(): "data/registers.bin",
 	} {
 		if got != filepath.Join(dir, want) {

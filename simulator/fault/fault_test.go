@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 	"golang.org/x/term"
@@ -35,9 +36,9 @@ func echoServer(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func proxy(t *testing.T, onEvent func(fault.Event)) (*fault.Proxy, net.Conn) {
+func proxy(t *testing.T, hook fault.Hook) (*fault.Proxy, net.Conn) {
 	t.Helper()
-	p, err := fault.NewProxy("127.0.0.1:0", echoServer(t), onEvent)
+	p, err := fault.NewProxy("127.0.0.1:0", echoServer(t), hook)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func say(t *testing.T, c io.ReadWriter, text string) string {
 
 func TestPassAndCount(t *testing.T) {
 	var events atomic.Int64
-	p, c := proxy(t, func(fault.Event) { events.Add(1) })
+	p, c := proxy(t, func(fault.Event) fault.Verdict { events.Add(1); return fault.Verdict{} })
 	if got := say(t, c, "hello"); got != "hello" {
 		t.Fatalf("got %q", got)
 	}
@@ -121,10 +122,11 @@ func TestStallGoesOn(t *testing.T) {
 func TestDropLosesOnlyWhatItShould(t *testing.T) {
 	var down atomic.Int64
 	seen := make(chan struct{}, 8)
-	p, c := proxy(t, func(e fault.Event) {
+	p, c := proxy(t, func(e fault.Event) fault.Verdict {
 		if e.Direction == fault.Down && down.Add(int64(e.Bytes)) == 4 {
 			seen <- struct{}{}
 		}
+		return fault.Verdict{}
 	})
 	if err := p.Set(fault.Down, fault.Policy{Mode: fault.Drop}); err != nil {
 		t.Fatal(err)
@@ -138,6 +140,63 @@ func TestDropLosesOnlyWhatItShould(t *testing.T) {
 	}
 	if got := say(t, c, "kept"); got != "kept" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestHookDropsAndFollows drops one chunk before it is forwarded and acts after
+// another has been.
+func TestHookDropsAndFollows(t *testing.T) {
+	dir := t.TempDir()
+	server, err := net.Listen("unix", filepath.Join(dir, "server"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	got := make(chan string, 4)
+	go func() {
+		c, err := server.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		b := make([]byte, 16)
+		for {
+			n, err := c.Read(b)
+			if err != nil {
+				return
+			}
+			got <- string(b[:n])
+		}
+	}()
+	after := make(chan int64, 4)
+	p, err := fault.NewUnixProxy(filepath.Join(dir, "proxy"), filepath.Join(dir, "server"), func(e fault.Event) fault.Verdict {
+		return fault.Verdict{Drop: e.Number == 1, After: func() { after <- e.Number }}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Serve(ctx) }()
+	c, err := net.Dial("unix", p.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for i, text := range []string{"one", "two"} {
+		if _, err := io.WriteString(c, text); err != nil {
+			t.Fatal(err)
+		}
+		for p.Status().Events < int64(i+1) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if text, n := <-got, <-after; text != "two" || n != 2 {
+		t.Errorf("the server got %q, the hook followed event %d", text, n)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -59,6 +59,20 @@ type Event struct {
 	Bytes     int       `json:"bytes"`
 }
 
+// A Verdict is what a hook makes of an event. The zero value lets the policy of
+// the direction decide.
+type Verdict struct {
+	// Drop throws the chunk away, whatever the policy says.
+	Drop bool
+	// After, when it is not nil, runs once the chunk has been forwarded, and before
+	// the next one of its direction is read.
+	After func()
+}
+
+// A Hook is called for each chunk before it is forwarded, from one goroutine a
+// direction. It may take its time, for instance to kill one of the two sides.
+type Hook func(Event) Verdict
+
 // state is shared by all connections of a proxy.
 type state struct {
 	mu      sync.Mutex
@@ -67,15 +81,15 @@ type state struct {
 	bytes   map[Direction]int64 // read so far
 	events  int64
 	links   int
-	onEvent func(Event)
+	hook    Hook
 }
 
-func newState(onEvent func(Event)) *state {
+func newState(hook Hook) *state {
 	return &state{
 		changed: make(chan struct{}),
 		policy:  map[Direction]Policy{Up: {Mode: Pass}, Down: {Mode: Pass}},
 		bytes:   map[Direction]int64{},
-		onEvent: onEvent,
+		hook:    hook,
 	}
 }
 
@@ -95,8 +109,8 @@ func (s *state) set(d Direction, p Policy) error {
 }
 
 // arrived records a chunk and tells how many of its n bytes pass, then what
-// happens to the rest.
-func (s *state) arrived(d Direction, n int) (pass int, rest Policy) {
+// happens to the rest, and what to do once they have passed.
+func (s *state) arrived(d Direction, n int) (pass int, rest Policy, after func()) {
 	s.mu.Lock()
 	s.events++
 	e := Event{Number: s.events, Direction: d, Bytes: n}
@@ -108,12 +122,15 @@ func (s *state) arrived(d Direction, n int) (pass int, rest Policy) {
 		p.After -= int64(pass)
 		s.policy[d] = p
 	}
-	onEvent := s.onEvent
 	s.mu.Unlock()
-	if onEvent != nil {
-		onEvent(e)
+	if s.hook == nil {
+		return pass, p, nil
 	}
-	return pass, p
+	v := s.hook(e)
+	if v.Drop {
+		return 0, Policy{Mode: Drop}, nil
+	}
+	return pass, p, v.After
 }
 
 // now is the policy of d and a channel that closes when any policy changes.

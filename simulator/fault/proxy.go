@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -22,16 +23,16 @@ const dialWithin = 5 * time.Second
 // A Proxy stands between the clients of a stream and its server. Its methods
 // are safe for concurrent use.
 type Proxy struct {
-	s      *state
-	l      net.Listener
-	target string
-	links  sync.WaitGroup
+	s       *state
+	l       net.Listener
+	network string // of both sides
+	target  string
+	links   sync.WaitGroup
 }
 
 // NewProxy listens on listen, a loopback TCP address, and forwards each
-// connection to target. onEvent, which may be nil, is called for each chunk
-// before it is forwarded, from one goroutine a direction.
-func NewProxy(listen, target string, onEvent func(Event)) (*Proxy, error) {
+// connection to target. hook may be nil.
+func NewProxy(listen, target string, hook Hook) (*Proxy, error) {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
 		return nil, fmt.Errorf("fault proxy: %w", err)
@@ -43,7 +44,20 @@ func NewProxy(listen, target string, onEvent func(Event)) (*Proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fault proxy: %w", err)
 	}
-	return &Proxy{s: newState(onEvent), l: l, target: target}, nil
+	return &Proxy{s: newState(hook), l: l, network: "tcp", target: target}, nil
+}
+
+// NewUnixProxy is NewProxy between Unix sockets. The socket at listen is made
+// with mode 0600 and removed when Serve ends; the server sees the proxy's user.
+func NewUnixProxy(listen, target string, hook Hook) (*Proxy, error) {
+	l, err := net.Listen("unix", listen)
+	if err != nil {
+		return nil, fmt.Errorf("fault proxy: %w", err)
+	}
+	if err := os.Chmod(listen, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("fault proxy: %w", err), l.Close())
+	}
+	return &Proxy{s: newState(hook), l: l, network: "unix", target: target}, nil
 }
 
 // Addr is where the proxy listens.
@@ -86,7 +100,7 @@ func (p *Proxy) Serve(ctx context.Context) error {
 func (p *Proxy) forward(ctx context.Context, client net.Conn) {
 	defer client.Close()
 	d := net.Dialer{Timeout: dialWithin}
-	server, err := d.DialContext(ctx, "tcp", p.target)
+	server, err := d.DialContext(ctx, p.network, p.target)
 	if err != nil {
 		return // the client sees its connection end, as with a dead server
 	}
@@ -146,7 +160,7 @@ func wait(ctx context.Context, s *state, d Direction) bool {
 
 func pass(ctx context.Context, s *state, d Direction, to io.Writer, b []byte) error {
 	for {
-		n, p := s.arrived(d, len(b))
+		n, p, after := s.arrived(d, len(b))
 		if p.Delay > 0 {
 			select {
 			case <-ctx.Done():
@@ -156,6 +170,9 @@ func pass(ctx context.Context, s *state, d Direction, to io.Writer, b []byte) er
 		}
 		if _, err := to.Write(b[:n]); err != nil {
 			return err
+		}
+		if after != nil {
+			after()
 		}
 		b = b[n:]
 		switch {

@@ -20,8 +20,8 @@ type Serial struct {
 }
 
 // NewSerial opens the device at target and makes link, a symbolic link to the
-// pseudo-terminal that the client opens in its place.
-func NewSerial(link, target string, onEvent func(Event)) (*Serial, error) {
+// pseudo-terminal that the client opens in its place. hook may be nil.
+func NewSerial(link, target string, hook Hook) (*Serial, error) {
 	far, err := os.OpenFile(target, os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		return nil, fmt.Errorf("fault line: %w", err)
@@ -31,7 +31,7 @@ func NewSerial(link, target string, onEvent func(Event)) (*Serial, error) {
 		return nil, errors.Join(fmt.Errorf("fault line: %w", err), far.Close())
 	}
 	name := tty.Name()
-	l := &Serial{s: newState(onEvent), link: link}
+	l := &Serial{s: newState(hook), link: link}
 	for _, end := range []struct {
 		from *os.File
 		to   **os.File

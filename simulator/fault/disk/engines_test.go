@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -79,10 +80,11 @@ func powerCuts(t *testing.T, name string, e engine) (images, lost int) {
 	backing, at, tmp := t.TempDir(), t.TempDir(), t.TempDir()
 	var acked atomic.Int64
 	var d *disk.Disk
+	var mu sync.Mutex
 	var wants []int64
-	// The hook runs one operation at a time, and the child has ended before wants
-	// is read.
 	cut := func() {
+		mu.Lock()
+		defer mu.Unlock()
 		if acked.Load() == 0 {
 			return // the file is still being made
 		}
@@ -102,6 +104,8 @@ func powerCuts(t *testing.T, name string, e engine) (images, lost int) {
 	if acked.Load() != commits {
 		t.Fatalf("%d commits", acked.Load())
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	for i, want := range wants {
 		if int64(e.count(filepath.Join(tmp, fmt.Sprint(i), "db"))) < want {
 			lost++

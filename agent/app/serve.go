@@ -91,7 +91,7 @@ func build(cfg *params.Config, f *files, log logrus.FieldLogger) (*terminal.Term
 	}
 	var traces *trace.Trace
 	if cfg.Lab.TraceDir != "" {
-		if traces, err = trace.Open(cfg.Lab.TraceDir, time.Now, log); err != nil {
+		if traces, err = trace.Open(cfg.Lab.TraceDir, cfg.Lab.RawWire, time.Now, log); err != nil {
 			return nil, nil, cli.Fail(cli.ExitUsage, "the traces cannot be written", "check lab.trace_dir", err)
 		}
 	}

@@ -57,6 +57,9 @@ func (c *Card) checkIssuer(data []byte) error {
 	if c.profile.Faults.AcceptARPC {
 		c.tx.issuerAuth, c.tx.approved = authRight, true
 	}
+	if c.profile.Faults.RefuseARPC {
+		c.tx.issuerAuth, c.tx.approved = authFailed, false
+	}
 	return nil
 }
 

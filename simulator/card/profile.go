@@ -112,6 +112,7 @@ type Risk struct {
 type Faults struct {
 	WrongKey   bool              `yaml:"wrong_key"`   // cryptograms under a key that no issuer has
 	AcceptARPC bool              `yaml:"accept_arpc"` // does not check the issuer's answer
+	RefuseARPC bool              `yaml:"refuse_arpc"` // finds every answer of the issuer wrong
 	DeclineARC bool              `yaml:"decline"`     // answers AAC to the second GENERATE AC
 	ReplayATC  bool              `yaml:"replay_atc"`  // does not count transactions
 	AlwaysTC   bool              `yaml:"always_tc"`   // answers TC whatever was asked

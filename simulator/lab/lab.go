@@ -10,9 +10,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/goccy/go-yaml"
 
 	"tallystick.example/simulator/card"
 )
@@ -55,6 +58,13 @@ type Options struct {
 	AnswerWithin time.Duration
 	// AgentData and HostData move data folders, such as onto a bad disk.
 	AgentData, HostData string
+	// Rules is YAML that is added to the host's rules of scoring.
+	Rules string
+	// Faults are added to the card.
+	Faults card.Faults
+	// RawWire lets the agent record messages with PIN block and card data as
+	// they are sent, so that others can recompute them. Test cards only.
+	RawWire bool
 	// Env is added to the environment of every program.
 	Env []string
 }
@@ -97,6 +107,11 @@ func New(ctx context.Context, o Options) (*Lab, error) {
 	l := &Lab{o: o, dir: dir, profile: p, procs: map[string]*process{}}
 	if err := l.folders(); err != nil {
 		return nil, err
+	}
+	if !reflect.ValueOf(o.Faults).IsZero() {
+		if err := l.faultyCard(); err != nil {
+			return nil, err
+		}
 	}
 	for _, step := range []func(context.Context) error{l.initHost, l.initCard, l.initAgent} {
 		if err := step(ctx); err != nil {
@@ -153,9 +168,38 @@ func (l *Lab) initHost(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := l.Run(ctx, Host, "init", "--dir", l.hostDir(), "--lab", "--listen", "127.0.0.1:0")
+	if _, err := l.Run(ctx, Host, "init", "--dir", l.hostDir(), "--lab", "--listen", "127.0.0.1:0"); err != nil {
+		return err
+	}
+	if l.o.Rules == "" {
+		return nil
+	}
+	f, err := os.OpenFile(filepath.Join(l.hostDir(), "rules.yaml"), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(l.o.Rules)
+	return errors.Join(err, f.Close())
+}
+
+// faultyCard writes the card with its faults into the lab and uses that one.
+func (l *Lab) faultyCard() error {
+	p := *l.profile
+	p.Faults = l.o.Faults
+	b, err := yaml.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("the card: %w", err)
+	}
+	l.o.CardFile = l.Path("secrets", "card.yaml")
+	if err := os.WriteFile(l.o.CardFile, b, 0o600); err != nil {
+		return err
+	}
+	l.profile, err = card.Load(l.o.CardFile)
 	return err
 }
+
+// HostDatabase is the file of the acquirer's books.
+func (l *Lab) HostDatabase() string { return filepath.Join(l.hostDir(), "db", "host.db") }
 
 // initCard opens the cardholder's account and issues the card.
 func (l *Lab) initCard(ctx context.Context) error {

@@ -48,8 +48,9 @@ reversals:
 applications:
 %slab:
   trace_dir: trace/agent
+  raw_wire: %v
 `, l.agentData(), Terminal, Merchant, currencyLetters(a.Currency), strings.TrimLeft(a.Country, "0"),
-		l.target(), l.o.AnswerWithin, l.dir, apps.String())
+		l.target(), l.o.AnswerWithin, l.dir, apps.String(), l.o.RawWire)
 }
 
 // currencyLetters are the codes that cards of the lab use.

@@ -117,6 +117,9 @@ func (c *Config) checkCAKeys() error {
 }
 
 func (c *Config) checkLab() error {
+	if c.Lab.RawWire && c.Mode != conf.Lab {
+		return errors.New("lab.raw_wire is set: messages are recorded unmasked in lab mode only")
+	}
 	if c.Lab.TraceDir != "" && c.Mode != conf.Lab {
 		return errors.New("lab.trace_dir is set: traces exist in lab mode only")
 	}

@@ -128,6 +128,7 @@ type Receipt struct {
 // Lab is what exists in lab mode only.
 type Lab struct {
 	TraceDir string `yaml:"trace_dir"`
+	RawWire  bool   `yaml:"raw_wire"` // wire.jsonl with PIN block and card data as sent
 }
 
 // Default is the configuration before the file is read.

@@ -4,7 +4,9 @@
 // Masks are applied here, where the data pass, not afterwards (rule 10): PIN
 // data, PANs, tracks and names are hidden in APDUs, and PIN blocks and card data
 // are zeros in messages even though they are enciphered, since neither may reach
-// a disk.
+// a disk. A lab that wants others to recompute a message opens the trace with raw
+// set, and then messages are written as they are sent; params allows it with test
+// keys only.
 package trace
 
 import (
@@ -30,15 +32,16 @@ import (
 // be called by many goroutines.
 type Trace struct {
 	now                func() time.Time
+	raw                bool // messages as they are
 	apdu, wire, kernel *lines
 }
 
 // Open opens the files in dir for appending, with mode 0600, and makes dir.
-func Open(dir string, now func() time.Time, log logrus.FieldLogger) (*Trace, error) {
+func Open(dir string, raw bool, now func() time.Time, log logrus.FieldLogger) (*Trace, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of traces: %w", err)
 	}
-	t := &Trace{now: now}
+	t := &Trace{now: now, raw: raw}
 	for name, at := range map[string]**lines{"apdu": &t.apdu, "wire": &t.wire, "kernel": &t.kernel} {
 		f, err := os.OpenFile(filepath.Join(dir, name+".jsonl"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 		if err != nil {
@@ -113,13 +116,17 @@ func (t *Trace) Wire(sent bool, body []byte) {
 	if sent {
 		dir = "out"
 	}
+	text := strings.ToUpper(hex.EncodeToString(body))
+	if !t.raw {
+		text = mask(body)
+	}
 	t.wire.write(struct {
 		Source string `json:"source"`
 		Kind   string `json:"kind"`
 		Dir    string `json:"dir"`
 		At     int64  `json:"at"`
 		Raw    string `json:"raw"`
-	}{"wire", "message", dir, t.now().UnixMicro(), mask(body)})
+	}{"wire", "message", dir, t.now().UnixMicro(), text})
 }
 
 // mask is a message in hexadecimal, with zeros in place of PIN block and card

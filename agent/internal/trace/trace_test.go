@@ -21,7 +21,7 @@ func open(t *testing.T) (*Trace, func(name string) string) {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	dir := filepath.Join(t.TempDir(), "traces")
-	tr, err := Open(dir, func() time.Time { return time.UnixMicro(42) }, log)
+	tr, err := Open(dir, false, func() time.Time { return time.UnixMicro(42) }, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ var breaks = map[string]breakage{
 	"issuer-key": {
 		prepare: func(o *lab.Options, _ *card.Profile) { o.IMK = "89E50794B93D4032E6B5B9CB6DB3C2A4" },
 		run:     (*demo).plain,
-		want:    verdicts{PIN: true, Final: "AAC", RC: "05", Balanced: true, Match: true},
+		want:    verdicts{PIN: true, Final: "AAC", RC: "82", Balanced: true, Match: true},
 	},
 	"arpc": {
 		prepare: func(o *lab.Options, _ *card.Profile) { o.Faults.RefuseARPC = true },

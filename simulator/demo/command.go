@@ -39,7 +39,7 @@ card's log, ledger_sum and tallies_match from the exported books. The key
 --break turns one verdict, and shows that nothing else does:
 
   pin          a wrong PIN is typed                  DE 39 = 55
-  issuer-key   card and issuer hold different keys   DE 39 = 05
+  issuer-key   card and issuer hold different keys   DE 39 = 82
   arpc         the card refuses the issuer's answer  approved, then reversed
   mac          a message with a wrong MAC            DE 39 = 63
   ksn-replay   a second message under a used KSN     DE 39 = 63

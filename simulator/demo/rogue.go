@@ -64,7 +64,10 @@ func (d *demo) rogue(ctx context.Context) (*terminal.Terminal, *terminal.Card, e
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := terminal.New(terminal.Config{Address: d.lab.HostAddress(), TLS: conf, Keys: state, Random: rand.Reader, Answer: rogueWithin})
+	t, err := terminal.New(terminal.Config{
+		Identity: xtls.Identity{Terminal: rogueTerminal, Merchant: lab.Merchant},
+		Address:  d.lab.HostAddress(), TLS: conf, Keys: state, Random: rand.Reader, Answer: rogueWithin,
+	})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"tallystick.example/emv"
 	"tallystick.example/emv/cryptogram"
 	"tallystick.example/internal/conf"
+	"tallystick.example/internal/xlog"
 )
 
 // Defaults of profiles.
@@ -82,7 +83,7 @@ func (a *Application) check() error {
 	if a.PSN != "" {
 		errs = append(errs, number("psn", a.PSN, 2, 2))
 	}
-	if !luhn(a.PAN) {
+	if !xlog.Luhn([]byte(a.PAN)) {
 		errs = append(errs, errors.New("pan has a wrong check digit"))
 	}
 	for _, f := range a.Extra {
@@ -165,16 +166,4 @@ func dol(key, v string) error {
 func unhex(v string) []byte {
 	b, _ := hex.DecodeString(v) // the checked prefix is what counts
 	return b
-}
-
-func luhn(digits string) bool {
-	sum := 0
-	for i := range digits {
-		d := int(digits[len(digits)-1-i] - '0')
-		if i%2 == 1 {
-			d *= 2
-		}
-		sum += d/10 + d%10
-	}
-	return sum%10 == 0
 }

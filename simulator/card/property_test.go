@@ -138,11 +138,8 @@ func TestTriesNeverGrow(t *testing.T) {
 // not carry.
 func FuzzTransmit(f *testing.F) {
 	f.Add([]byte("\x0d\x00\xA4\x04\x00\x07\xA0\x00\x00\x00\x03\x10\x10\x00\x08\x80\xA8\x00\x00\x02\x83\x00\x00"))
+	p := load(f, "visa-chip")
 	f.Fuzz(func(t *testing.T, in []byte) {
-		p, err := Load("visa-chip")
-		if err != nil {
-			t.Fatal(err)
-		}
 		store, err := OpenStore("", p)
 		if err != nil {
 			t.Fatal(err)

@@ -70,6 +70,20 @@ func TestSelectPartial(t *testing.T) {
 	}
 }
 
+func TestPPS(t *testing.T) {
+	slot := NewSlot(open(t, load(t, "visa-chip"), "", nil))
+	if _, err := slot.PowerOn(t.Context(), T0); err != nil {
+		t.Fatal(err)
+	}
+	request := hexBytesOf(t, "FF1013FC")
+	if out, err := slot.Transmit(t.Context(), request); err != nil || !bytes.Equal(out, request) {
+		t.Errorf("answered %X, %v", out, err)
+	}
+	if _, err := slot.Transmit(t.Context(), hexBytesOf(t, "FF1113FD")); !errors.Is(err, ErrMute) {
+		t.Errorf("another protocol: %v, want ErrMute", err)
+	}
+}
+
 // serveCard serves a card on a socket for the time of a test.
 func serveCard(t *testing.T, c *Card) string {
 	path := filepath.Join(t.TempDir(), "card.sock")

@@ -64,7 +64,7 @@ func (s *Slot) PowerOn(_ context.Context, protocol byte) ([]byte, error) {
 
 // PowerOff takes the power away: what was not in the card's state is gone.
 func (s *Slot) PowerOff(context.Context) error {
-	if s.t0 != nil || s.t1 != nil {
+	if s.powered() {
 		s.card.log.power(s.card.profile.Name, false)
 	}
 	s.card.Reset()
@@ -74,9 +74,12 @@ func (s *Slot) PowerOff(context.Context) error {
 
 // Transmit carries one TPDU of T=0 (header and data; a trailing Le, as some
 // drivers send it, is ignored) or one block of T=1, and gives the card's answer.
-// ErrMute means that none comes.
+// ErrMute means that none comes. A PPS request (it begins with FF, which no
+// command and no block does) for the protocol that the card speaks is accepted.
 func (s *Slot) Transmit(_ context.Context, block []byte) ([]byte, error) {
 	switch {
+	case s.powered() && len(block) > 1 && block[0] == 0xFF:
+		return s.acceptPPS(block)
 	case s.t0 != nil:
 		return s.transmitT0(block)
 	case s.t1 != nil:
@@ -84,6 +87,23 @@ func (s *Slot) Transmit(_ context.Context, block []byte) ([]byte, error) {
 	default:
 		return nil, ErrNotPowered
 	}
+}
+
+func (s *Slot) powered() bool { return s.t0 != nil || s.t1 != nil }
+
+// acceptPPS answers a PPS request with itself (ISO/IEC 7816-3, 9.3).
+func (s *Slot) acceptPPS(request []byte) ([]byte, error) {
+	p := transport.PPS{Protocol: T0}
+	if s.t1 != nil {
+		p.Protocol = T1
+	}
+	if len(request) == 4 {
+		p.FiDi = request[2]
+	}
+	if _, err := p.Accept(request); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMute, err)
+	}
+	return append([]byte(nil), request...), nil
 }
 
 // transmitT0 plays the reader's part of T=0: it leaves out the procedure byte.

@@ -77,13 +77,15 @@ func Command(t Type, seq byte, params [3]byte, data []byte) Message {
 // Answers tells whether m may be the answer to command c: same slot and number,
 // and the type that answers it.
 func (m Message) Answers(c Message) bool {
-	return m.Slot == c.Slot && m.Seq == c.Seq && m.Type == c.Type.answer()
+	return m.Slot == c.Slot && m.Seq == c.Seq && m.Type == c.Type.Answer()
 }
 
 // IsCommand tells a command from an answer, and so an echo on the host's side.
 func (t Type) IsCommand() bool { return t < 0x80 }
 
-func (t Type) answer() Type {
+// Answer is the type of the answer to a command of type t. What is no known
+// command is answered with SlotStatus.
+func (t Type) Answer() Type {
 	switch t {
 	case PowerOn, XfrBlock:
 		return DataBlock

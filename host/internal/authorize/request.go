@@ -114,8 +114,7 @@ func (e *Engine) admitIn(tx *store.Tx, m Message, ad admission) (admitted, error
 	}
 	ev := RequestCame{Digest: Digest(m.Digest([]byte(tok))), Subject: subjectOf(m.Message)}
 	rec := e.newRecord(m, ad, tok)
-	row, acts := Next(Row{}, ev)
-	rec.Row = row
+	rec.Row, _ = Next(Row{}, ev) // the action for a new row is always to intend
 	fresh, err := insert(tx, &rec)
 	if err != nil {
 		return admitted{}, err
@@ -134,7 +133,7 @@ func (e *Engine) admitIn(tx *store.Tx, m Message, ad admission) (admitted, error
 		if rec.Claim == ad.claim { // an unknown commit of this very call was done
 			return admitted{record: rec, act: ownEnd(rec)}, nil
 		}
-		_, acts = Next(rec.Row, ev)
+		_, acts := Next(rec.Row, ev)
 		return admitted{record: rec, act: acts[0]}, nil
 	}
 	return e.intend(tx, m, rec, isNew)

@@ -60,7 +60,9 @@ func (c *codec) flag(p *bool) {
 		n = 1
 	}
 	c.small(&n, 1)
-	*p = n == 1
+	if c.decode { // encoding never writes: callers share what they send
+		*p = n == 1
+	}
 }
 
 // fixed is an array of known length.

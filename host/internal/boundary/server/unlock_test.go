@@ -150,11 +150,13 @@ func TestConfigLimits(t *testing.T) {
 		"lmk_custodians":      func(c *server.Config) { c.LMKCustodians = 4 },
 		"lmk_components":      func(c *server.Config) { c.LMKComponents = []string{"one"} },
 		"lmk_passphrase_file": func(c *server.Config) { c.LMKPassphraseFile = "p" },
-		"exclude":             func(c *server.Config) { c.Mode, c.LMKPassphraseFile, c.LMKComponents = conf.Lab, "p", []string{"a", "b"} },
-		"differ":              func(c *server.Config) { c.Socket, c.AdminSocket = "s", "s" },
-		"longer":              func(c *server.Config) { c.Socket = strings.Repeat("s", 200) },
-		"users":               func(c *server.Config) { c.Users = make([]uint32, 17) },
-		"admins":              func(c *server.Config) { c.Admins = make([]uint32, 17) },
+		"exclude": func(c *server.Config) {
+			c.Mode, c.LMKPassphraseFile, c.LMKComponents = conf.Lab, "p", []string{"a", "b"}
+		},
+		"differ": func(c *server.Config) { c.Socket, c.AdminSocket = "s", "s" },
+		"longer": func(c *server.Config) { c.Socket = strings.Repeat("s", 200) },
+		"users":  func(c *server.Config) { c.Users = make([]uint32, 17) },
+		"admins": func(c *server.Config) { c.Admins = make([]uint32, 17) },
 	} {
 		c := good()
 		change(&c)

@@ -130,7 +130,7 @@ func checkpoints(t *testing.T, open Open) {
 func modes(t *testing.T, open Open) {
 	b := open(t, Options{Production: true})
 	hsm, _ := b.Connect(t)
-	x := &bench{T: t, b: b, hsm: hsm}
+	x := &bench{TB: t, b: b, hsm: hsm}
 	if x.info().Lab {
 		t.Error("production says it is a lab")
 	}

@@ -58,8 +58,17 @@ func nothingReadable(t *testing.T, open Open) {
 	lookFor(t, "a file or a log", x.b.Written(t))
 }
 
-// lookFor fails when planted values are in b, as text, as BCD or as hex of both.
+// lookFor fails when planted values are in b.
 func lookFor(t *testing.T, where string, b []byte) {
+	t.Helper()
+	for _, name := range shown(t, b) {
+		t.Errorf("%s shows the planted %s", where, name)
+	}
+}
+
+// shown names the planted values that are in b, as text, as BCD or as hex of
+// either.
+func shown(t *testing.T, b []byte) (names []string) {
 	t.Helper()
 	bcd := func(digits string) []byte {
 		if len(digits)%2 == 1 {
@@ -71,17 +80,17 @@ func lookFor(t *testing.T, where string, b []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	planted := map[string][]byte{
+	lower := bytes.ToLower(b)
+	for name, v := range map[string][]byte{
 		"PAN": []byte(canaryPAN), "packed PAN": bcd(canaryPAN), "PIN": []byte(canaryPIN), "packed PIN": bcd(canaryPIN),
 		"track": bcd(canaryTrack), "base key": unhex(t, aesBDK), "issuer key": unhex(t, testIMK),
 		"record with its PVV": append([]byte("00\x01\x01\x0C\x05\x04"), pvv...),
-	}
-	lower := bytes.ToLower(b)
-	for name, v := range planted {
+	} {
 		if bytes.Contains(b, v) || bytes.Contains(lower, []byte(hex.EncodeToString(v))) {
-			t.Errorf("%s shows the planted %s", where, name)
+			names = append(names, name)
 		}
 	}
+	return names
 }
 
 // manyAtOnce lets 32 goroutines share one connection and the same input slices.

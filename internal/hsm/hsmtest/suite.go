@@ -25,18 +25,18 @@ type Options struct {
 // A Boundary is one implementation under test over storage of its own.
 type Boundary interface {
 	// Connect opens a connection. It ends with close, or with the test.
-	Connect(t *testing.T) (hsm api.HSM, close func())
+	Connect(t testing.TB) (hsm api.HSM, close func())
 	// Restart ends all connections and opens the boundary again over the same
 	// storage.
-	Restart(t *testing.T)
+	Restart(t testing.TB)
 	// Advance moves the clock of the boundary.
 	Advance(d time.Duration)
 	// Written is everything that the boundary has written: files and logs.
-	Written(t *testing.T) []byte
+	Written(t testing.TB) []byte
 }
 
 // Open makes a fresh boundary.
-type Open func(t *testing.T, o Options) Boundary
+type Open func(t testing.TB, o Options) Boundary
 
 // Run checks that an implementation keeps the promises of api.HSM.
 func Run(t *testing.T, open Open) {
@@ -78,7 +78,7 @@ func Run(t *testing.T, open Open) {
 
 // A bench is a connection with a set of keys and terminals.
 type bench struct {
-	*testing.T
+	testing.TB
 	b             Boundary
 	hsm           api.HSM
 	aes, tdes     *terminal
@@ -86,11 +86,11 @@ type bench struct {
 }
 
 // start opens a lab boundary with the published keys in it.
-func start(t *testing.T, open Open, o Options) *bench {
+func start(t testing.TB, open Open, o Options) *bench {
 	t.Helper()
 	b := open(t, o)
 	hsm, _ := b.Connect(t)
-	x := &bench{T: t, b: b, hsm: hsm}
+	x := &bench{TB: t, b: b, hsm: hsm}
 	x.aes = newTerminal(t, aesBDK, aesSet, x.importKey("B0", "A", "X", aesBDK))
 	x.tdes = newTerminal(t, tdesBDK, tdesSet, x.importKey("B0", "T", "X", tdesBDK))
 	x.imk = x.importKey("E0", "T", "X", testIMK)

@@ -23,7 +23,7 @@ type boundary struct {
 	clock    atomic.Int64 // nanoseconds
 }
 
-func open(t *testing.T, o hsmtest.Options) hsmtest.Boundary {
+func open(t testing.TB, o hsmtest.Options) hsmtest.Boundary {
 	b := &boundary{}
 	b.clock.Store(time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC).UnixNano())
 	components := make([]secret.Secret, 2)
@@ -44,7 +44,7 @@ func open(t *testing.T, o hsmtest.Options) hsmtest.Boundary {
 	return b
 }
 
-func (b *boundary) start(t *testing.T) {
+func (b *boundary) start(t testing.TB) {
 	t.Helper()
 	h, err := soft.New(b.options)
 	if err != nil {
@@ -53,7 +53,7 @@ func (b *boundary) start(t *testing.T) {
 	b.hsm = h
 }
 
-func (b *boundary) stop(t *testing.T) {
+func (b *boundary) stop(t testing.TB) {
 	t.Helper()
 	for _, s := range b.sessions {
 		s.Close()
@@ -65,14 +65,14 @@ func (b *boundary) stop(t *testing.T) {
 }
 
 // Connect opens a session.
-func (b *boundary) Connect(*testing.T) (api.HSM, func()) {
+func (b *boundary) Connect(testing.TB) (api.HSM, func()) {
 	s := b.hsm.NewSession()
 	b.sessions = append(b.sessions, s)
 	return s, s.Close
 }
 
 // Restart closes and opens the HSM over its directory.
-func (b *boundary) Restart(t *testing.T) {
+func (b *boundary) Restart(t testing.TB) {
 	b.stop(t)
 	b.start(t)
 }
@@ -81,9 +81,9 @@ func (b *boundary) Restart(t *testing.T) {
 func (b *boundary) Advance(d time.Duration) { b.clock.Add(int64(d)) }
 
 // Written is the content of all files.
-func (b *boundary) Written(t *testing.T) []byte { return files(t, b.options.Directory) }
+func (b *boundary) Written(t testing.TB) []byte { return files(t, b.options.Directory) }
 
-func files(t *testing.T, dir string) (all []byte) {
+func files(t testing.TB, dir string) (all []byte) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -103,3 +103,6 @@ func files(t *testing.T, dir string) (all []byte) {
 }
 
 func TestConformance(t *testing.T) { hsmtest.Run(t, open) }
+
+// BenchmarkPayment measures Open, Verify (PIN and cryptogram) and Seal.
+func BenchmarkPayment(b *testing.B) { hsmtest.Benchmark(b, open) }

@@ -54,7 +54,7 @@ func (l *lockedBuffer) bytes() []byte {
 }
 
 // directory is short, for the paths of sockets.
-func directory(t *testing.T) string {
+func directory(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hsm")
 	if err != nil {
@@ -64,7 +64,7 @@ func directory(t *testing.T) string {
 	return dir
 }
 
-func newBoundary(t *testing.T) *boundary {
+func newBoundary(t testing.TB) *boundary {
 	t.Helper()
 	dir := directory(t)
 	b := &boundary{config: server.Defaults(), logged: new(lockedBuffer), log: logrus.New()}
@@ -81,7 +81,7 @@ func newBoundary(t *testing.T) *boundary {
 }
 
 // component writes a random component file.
-func component(t *testing.T, dir string) string {
+func component(t testing.TB, dir string) string {
 	t.Helper()
 	var b [32]byte
 	if _, err := rand.Read(b[:]); err != nil {
@@ -100,7 +100,7 @@ func component(t *testing.T, dir string) string {
 	return f.Name()
 }
 
-func (b *boundary) start(t *testing.T) {
+func (b *boundary) start(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
@@ -118,7 +118,7 @@ func (b *boundary) start(t *testing.T) {
 	}
 }
 
-func (b *boundary) stop(t *testing.T) {
+func (b *boundary) stop(t testing.TB) {
 	t.Helper()
 	b.end()
 	if err := <-b.ended; err != nil {
@@ -127,13 +127,13 @@ func (b *boundary) stop(t *testing.T) {
 }
 
 // Connect makes a client.
-func (b *boundary) Connect(t *testing.T) (api.HSM, func()) {
+func (b *boundary) Connect(t testing.TB) (api.HSM, func()) {
 	t.Helper()
 	c := b.client(t)
 	return c, c.Close
 }
 
-func (b *boundary) client(t *testing.T) *client.Client {
+func (b *boundary) client(t testing.TB) *client.Client {
 	t.Helper()
 	c, err := client.New(client.Options{Socket: b.config.Socket, AdminSocket: b.config.AdminSocket, Log: b.log})
 	if err != nil {
@@ -144,7 +144,7 @@ func (b *boundary) client(t *testing.T) *client.Client {
 }
 
 // Restart ends the server and starts another on the same directory.
-func (b *boundary) Restart(t *testing.T) {
+func (b *boundary) Restart(t testing.TB) {
 	b.stop(t)
 	b.start(t)
 }
@@ -153,7 +153,7 @@ func (b *boundary) Restart(t *testing.T) {
 func (b *boundary) Advance(d time.Duration) { b.clock.Add(int64(d)) }
 
 // Written is the log and the content of all files.
-func (b *boundary) Written(t *testing.T) []byte {
+func (b *boundary) Written(t testing.TB) []byte {
 	t.Helper()
 	all := b.logged.bytes()
 	err := filepath.WalkDir(b.config.Directory, func(path string, d fs.DirEntry, err error) error {
@@ -170,7 +170,7 @@ func (b *boundary) Written(t *testing.T) []byte {
 	return all
 }
 
-func open(t *testing.T, o hsmtest.Options) hsmtest.Boundary {
+func open(t testing.TB, o hsmtest.Options) hsmtest.Boundary {
 	b := newBoundary(t)
 	if o.Production {
 		b.config.Mode = conf.Production
@@ -185,6 +185,10 @@ func open(t *testing.T, o hsmtest.Options) hsmtest.Boundary {
 
 // TestConformance runs the whole suite through client and server.
 func TestConformance(t *testing.T) { hsmtest.Run(t, open) }
+
+// BenchmarkPayment measures Open, Verify (PIN and cryptogram) and Seal over the
+// socket.
+func BenchmarkPayment(b *testing.B) { hsmtest.Benchmark(b, open) }
 
 // The client comes back by itself after the boundary was away, and says
 // unavailable meanwhile.

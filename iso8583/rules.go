@@ -1,8 +1,22 @@
 package iso8583
 
-// values checks the elements whose digits mean something by themselves.
+// values checks the elements whose digits mean something by themselves. Those that
+// an answer echoes are the request's: a terminal holds them against its request
+// ([Matches]), and must be able to take the refusal of a bad one.
 func (v *check) values() *RuleError {
 	m := v.m
+	if m.Has(4) != m.Has(49) {
+		return format(49, "amount and currency go together")
+	}
+	if list, ok := m.AdditionalAmounts(); !ok || len(list) > 6 {
+		return format(54, "the additional amounts are malformed")
+	}
+	if code, _ := ResponseCodeOf(m.ResponseCode()); m.Has(4) && m.Number(4) == 0 && (v.d == ToHost || code.Payment == Approve) {
+		return &RuleError{DE: 4, Code: "13", Reason: "the amount is zero"}
+	}
+	if v.d == ToTerminal {
+		return nil
+	}
 	if m.Number(11) == 0 {
 		return format(11, "the STAN is zero")
 	}
@@ -15,12 +29,6 @@ func (v *check) values() *RuleError {
 	if m.Has(13) && !dateOK(m.Digits(13)) {
 		return format(13, "no such date")
 	}
-	if m.Has(4) != m.Has(49) {
-		return format(49, "amount and currency go together")
-	}
-	if m.Has(4) && m.Number(4) == 0 {
-		return &RuleError{DE: 4, Code: "13", Reason: "the amount is zero"}
-	}
 	if m.Has(22) {
 		if _, ok := EntryModeOf(m.Digits(22)); !ok {
 			return format(22, "the entry mode is not in the table")
@@ -28,9 +36,6 @@ func (v *check) values() *RuleError {
 	}
 	if m.Has(26) && (m.Number(26) < 4 || m.Number(26) > 12) {
 		return format(26, "no such PIN length")
-	}
-	if list, ok := m.AdditionalAmounts(); !ok || len(list) > 6 {
-		return format(54, "the additional amounts are malformed")
 	}
 	return nil
 }

@@ -182,3 +182,51 @@ func TestScriptsMayRepeat(t *testing.T) {
 	m.SetBytes(55, append(ber.Append(nil, 0x91, make([]byte, 10)), ber.Append(nil, 0x91, make([]byte, 10))...))
 	wantRule(t, "two answers to the card", iso8583.Validate(m, iso8583.ToTerminal), 55, 0, "30")
 }
+
+// TestRefusalsCanBeTaken: the refusal of a request whose values are bad echoes
+// them, and is a good answer all the same; an approval of nothing is none.
+func TestRefusalsCanBeTaken(t *testing.T) {
+	for name, spoil := range map[string]func(m *iso8583.Message){
+		"amount zero": func(m *iso8583.Message) { m.SetNumber(4, 0) },
+		"month 13":    func(m *iso8583.Message) { m.SetDigits(7, "1301000000") },
+		"hour 24":     func(m *iso8583.Message) { m.SetDigits(12, "240000") },
+		"30 February": func(m *iso8583.Message) { m.SetDigits(13, "0230") },
+	} {
+		req := unpacked(t, samples(t)[0].raw)
+		spoil(req)
+		code := iso8583.RefusalCode(iso8583.Validate(req, iso8583.ToHost))
+		if code == "" {
+			t.Fatalf("%s: the request is not refused", name)
+		}
+		ans := answerTo(t, req, code)
+		if err := iso8583.Matches(req, ans); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := iso8583.Validate(ans, iso8583.ToTerminal); err != nil {
+			t.Errorf("%s: the refusal %s is refused: %v", name, code, err)
+		}
+		if name == "amount zero" {
+			for _, approval := range []string{"00", "10"} {
+				wantRule(t, name, iso8583.Validate(answerTo(t, req, approval), iso8583.ToTerminal), 4, 0, "13")
+			}
+		}
+	}
+}
+
+// answerTo is a sealed answer.
+func answerTo(t *testing.T, req *iso8583.Message, code string) *iso8583.Message {
+	t.Helper()
+	a, err := iso8583.Answer(req, code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.SetText(37, "000000000042")
+	if code == "00" || code == "10" {
+		a.SetText(38, "A1B2C3")
+	}
+	raw, err := iso8583.SealMAC(a, sampleMAC(sampleAnswerKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return unpacked(t, raw)
+}

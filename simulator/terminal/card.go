@@ -21,8 +21,11 @@ type Card struct {
 	Expiry   string        // YYMM
 	PSN      string        // two digits, or empty
 	Profile  cryptogram.Profile
-	key      secret.Secret
-	atc      atomic.Uint32
+	// Stripe is track 2 as text, PAN=YYMM and so on; a sale by magnetic stripe (DE
+	// 22 80 or 90) sends it. Empty: PAN and expiry are sent.
+	Stripe secret.Secret
+	key    secret.Secret
+	atc    atomic.Uint32
 }
 
 // NewCard derives the key of the card from an issuer master key of 16 bytes.
@@ -89,6 +92,14 @@ func (c *Card) Chip(h iso8583.Header, amount iso8583.Amount, spoil bool) ([]byte
 func (c *Card) SkipTo(atc uint16) { c.atc.Store(uint32(atc)) }
 
 // blob is the clear card data for a cipher block of so many bytes.
-func (c *Card) blob(block int) (secret.Secret, error) {
-	return cardblob.Card{PAN: c.PAN, Expiry: c.Expiry, PSN: c.PSN}.Build(block)
+func (c *Card) blob(block int, entry string) (secret.Secret, error) {
+	if c.Stripe.IsZero() || entry[:2] != "80" && entry[:2] != "90" {
+		return cardblob.Card{PAN: c.PAN, Expiry: c.Expiry, PSN: c.PSN}.Build(block)
+	}
+	track, err := cardblob.PackTrack2(c.Stripe.Expose())
+	if err != nil {
+		return secret.Secret{}, err
+	}
+	defer track.Wipe()
+	return cardblob.Card{Track2: track}.Build(block)
 }

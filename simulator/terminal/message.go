@@ -68,7 +68,7 @@ func (t *Terminal) request(p Plan, keys *dukpt.WorkingKeys) (*iso8583.Message, e
 	pay := p.Payment
 	ksn := keys.KSN().Bytes()
 	pay.Private.MACKSN, pay.Private.DataKSN = ksn, ksn
-	blob, err := p.card.blob(keys.BlockSize())
+	blob, err := p.card.blob(keys.BlockSize(), pay.Entry)
 	if err != nil {
 		return nil, err
 	}

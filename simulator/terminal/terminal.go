@@ -100,3 +100,6 @@ func (t *Terminal) NextAttempt() iso8583.AttemptID {
 	binary.BigEndian.PutUint64(id[8:], t.attempt)
 	return id
 }
+
+// Address is where the host listens.
+func (t *Terminal) Address() string { return t.cfg.Address }

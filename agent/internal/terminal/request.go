@@ -34,6 +34,9 @@ func (s *sale) writeIntent() (payment.Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("terminal: %w", err)
 	}
+	if s.t.o.SendFirst {
+		s.exchange()
+	}
 	pan := s.first.Card.PAN.Expose()
 	return nil, s.t.durable(s.t.o.Journal.Intent(s.attempt.Number, journal.Intent{
 		Counter: s.keys.KSN().Counter(), EntryMode: s.entryMode(), LastFour: string(pan[max(0, len(pan)-4):]),

@@ -150,6 +150,9 @@ func (s *sale) do(a payment.Action) (payment.Event, error) {
 		return s.writeIntent()
 	case payment.Send:
 		s.emit(PleaseWait, "Please wait")
+		if s.t.o.SendFirst {
+			return nil, nil // it has left already
+		}
 		s.spawn("exchange", payment.NoAnswer{}, s.exchange)
 	case payment.Complete:
 		s.spawn("completion", payment.Completed{Card: payment.CardBroken}, func() { s.complete(a.Decision) })

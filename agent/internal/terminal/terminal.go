@@ -71,6 +71,9 @@ type Options struct {
 	Random   io.Reader
 	Now      func() time.Time
 	Log      logrus.FieldLogger
+	// SendFirst is a mistake that crash tests plant: the request leaves, and is
+	// answered, before its intent is written. It breaks rule 1.
+	SendFirst bool
 }
 
 // A Terminal is a running agent. Its methods may be called by many goroutines.

@@ -222,6 +222,20 @@ func TestTraceShowsTheKernelsSteps(t *testing.T) {
 	}
 }
 
+// change changes host and card while the terminal may be talking to them.
+func (b *bench) change(f func()) {
+	b.host.mu.Lock()
+	defer b.host.mu.Unlock()
+	b.slot.card.mu.Lock()
+	defer b.slot.card.mu.Unlock()
+	f()
+}
+
+// answers changes what the host answers.
+func (b *bench) answers(f func(*host, *iso8583.Message) (string, func(*iso8583.Message))) {
+	b.change(func() { b.host.answer = f })
+}
+
 // TestWhatIsReversed is every way in which an attempt must be undone, each with
 // the reason that the host is told.
 func TestWhatIsReversed(t *testing.T) {
@@ -250,7 +264,7 @@ func TestWhatIsReversed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, dukpt.AES)
-			c.setup(b)
+			b.change(func() { c.setup(b) })
 			b.up()
 			r, _ := b.pay("one")
 			if r.Outcome != "reversing" && r.Outcome != "reversed" || r.Reason == "" {
@@ -314,7 +328,7 @@ func TestWhatIsNotReversed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, dukpt.AES)
-			c.setup(b)
+			b.change(func() { c.setup(b) })
 			b.up()
 			r, _ := b.pay("one")
 			if r.Outcome != c.outcome || !strings.Contains(r.Reason, c.says) {
@@ -329,9 +343,7 @@ func TestWhatIsNotReversed(t *testing.T) {
 
 func TestHostThatIsDownCancelsBeforeSending(t *testing.T) {
 	b := newBench(t, dukpt.AES)
-	b.host.mu.Lock()
-	b.host.down = true
-	b.host.mu.Unlock()
+	b.change(func() { b.host.down = true })
 	b.stop()
 	b.start()
 	r, _ := b.pay("one")
@@ -345,7 +357,7 @@ func TestHostThatIsDownCancelsBeforeSending(t *testing.T) {
 func TestReversalGoesBeforeTheNextSale(t *testing.T) {
 	b := newBench(t, dukpt.AES)
 	refuse := 3
-	b.host.answer = func(h *host, m *iso8583.Message) (string, func(*iso8583.Message)) {
+	b.answers(func(h *host, m *iso8583.Message) (string, func(*iso8583.Message)) {
 		switch {
 		case m.MTI().Class() == iso8583.ClassReversal && refuse > 0:
 			refuse--
@@ -354,7 +366,7 @@ func TestReversalGoesBeforeTheNextSale(t *testing.T) {
 			return "", nil // the first sale gets no answer
 		}
 		return "00", nil
-	}
+	})
 	b.up()
 	if r, _ := b.pay("one"); r.Outcome != "reversing" {
 		t.Fatalf("%+v", r)
@@ -395,10 +407,10 @@ func TestAbort(t *testing.T) {
 	t.Run("after sending", func(t *testing.T) {
 		b := newBench(t, dukpt.AES)
 		asked := make(chan struct{}, 1)
-		b.host.answer = onlyReversals(func(*host, *iso8583.Message) (string, func(*iso8583.Message)) {
+		b.answers(onlyReversals(func(*host, *iso8583.Message) (string, func(*iso8583.Message)) {
 			asked <- struct{}{}
 			return "", nil
-		})
+		}))
 		b.up()
 		go func() { <-asked; b.terminal.Abort() }()
 		r, _ := b.pay("one")
@@ -430,10 +442,10 @@ func (b *bench) payAnd(t *testing.T, at Progress, do func()) Result {
 
 func TestCardPulledWhileTheHostThinks(t *testing.T) {
 	b := newBench(t, dukpt.AES)
-	b.host.answer = onlyReversals(func(*host, *iso8583.Message) (string, func(*iso8583.Message)) {
+	b.answers(onlyReversals(func(*host, *iso8583.Message) (string, func(*iso8583.Message)) {
 		b.slot.put(false)
 		return "", nil
-	})
+	}))
 	b.up()
 	r, _ := b.pay("one")
 	if r.Reason != "the card was removed too early" {
@@ -454,9 +466,7 @@ func TestTillThatLeaves(t *testing.T) {
 	}
 	b.slot.put(true)
 	ctx, leave = context.WithCancel(t.Context())
-	b.host.mu.Lock()
-	b.host.answer = func(*host, *iso8583.Message) (string, func(*iso8583.Message)) { leave(); return "00", nil }
-	b.host.mu.Unlock()
+	b.answers(func(*host, *iso8583.Message) (string, func(*iso8583.Message)) { leave(); return "00", nil })
 	r, err = b.terminal.Pay(ctx, PayRequest{Sale: "late", Amount: 1234}, func(Event) {})
 	ok(t, err)
 	if r.Outcome != "approved" {

@@ -40,6 +40,15 @@ func onePINVerdict(t *testing.T, open Open) {
 	_, err := x.hsm.Verify(t.Context(), r)
 	x.want("verifying a PIN twice", err, api.ErrPolicy)
 
+	zeros := x.personalize(api.Personalize{PAN: text("4929000000000014"), PIN: text("0000"), PVK: x.pvk})
+	for name, pay := range map[string]payment{
+		"malformed block": {card: plain("4929000000000014"), block: make([]byte, 16)},
+		"wrong PIN":       {card: plain("4929000000000014"), pin: "0001"},
+	} {
+		if v := x.tryPIN(zeros, pay); v != api.PINWrong {
+			t.Errorf("%s for a card with the PIN 0000: verdict %s", name, v)
+		}
+	}
 	without := x.personalize(api.Personalize{PAN: text(testPAN)})
 	if v := x.tryPIN(without, payment{card: card, pin: "1234"}); v != api.PINNone {
 		t.Errorf("a card without PIN: verdict %s", v)

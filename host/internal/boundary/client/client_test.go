@@ -54,6 +54,9 @@ func (p *peer) greet(w wire.Welcome) {
 	}
 	p.t.Cleanup(func() { c.Close() })
 	p.c = c
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil { // a silent client fails the test
+		p.t.Fatal(err)
+	}
 	f := p.read()
 	h, err := wire.Greet.Req.Decode(f.Payload)
 	if err != nil || h.Magic != wire.Magic {

@@ -10,7 +10,7 @@ import (
 )
 
 // build makes the three programs once for a test.
-func build(t *testing.T) string {
+func build(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	c := exec.Command("go", "build", "-o", dir, "../../agent", "../../host", "../../simulator")
@@ -21,7 +21,7 @@ func build(t *testing.T) string {
 }
 
 // shortDir is a folder whose path leaves room for Unix sockets in it.
-func shortDir(t *testing.T) string {
+func shortDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "lab")
 	if err != nil {
@@ -39,19 +39,26 @@ func shortDir(t *testing.T) string {
 	return filepath.Join(dir, "l")
 }
 
-func TestOnePayment(t *testing.T) {
-	l, err := lab.New(t.Context(), lab.Options{Bin: build(t), Dir: shortDir(t)})
+// running is a lab in which everything runs.
+func running(t testing.TB, bin string) *lab.Lab {
+	t.Helper()
+	l, err := lab.New(t.Context(), lab.Options{Bin: bin, Dir: shortDir(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
 	if err := l.StartAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+func TestOnePayment(t *testing.T) {
+	l := running(t, build(t))
 	p, err := l.Pay(t.Context(), "12.34")
 	if err != nil || p.Code != 0 {
 		t.Fatalf("the payment: %d %s, %v", p.Code, p.Last, err)

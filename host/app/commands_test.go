@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,10 +103,24 @@ func TestTrace(t *testing.T) {
 	l.serve()
 	k := l.addTerminal("TERM0001", "aes").dial()
 	req, _ := k.pay(sale{minor: 100, pin: testPIN})
+	// A terminal that sends its card in clear does not get it onto the host's disk.
+	keys := k.advance()
+	clearPAN := k.purchase(sale{minor: 1, pin: testPIN}, keys)
+	clearPAN.SetDigits(2, testPAN)
+	if ans, err := k.exchange(seal(t, clearPAN, keys)); err != nil || ans.ResponseCode() != "30" {
+		t.Errorf("a card number in clear: %v, %v", ans, err)
+	}
 	l.stop()
 	wire := lines[struct{ Direction, Raw, Verdict, Terminal string }](t, l.read("h/trace/wire.jsonl"))
-	if len(wire) != 2 || wire[0].Direction != "in" || wire[0].Verdict != "mac valid" || wire[1].Verdict != "rc 00" {
+	if len(wire) != 4 || wire[0].Direction != "in" || wire[0].Verdict != "mac valid" || wire[1].Verdict != "rc 00" {
 		t.Errorf("wire: %+v", wire)
+	}
+	if p, err := req.Private(); err != nil || strings.Contains(wire[0].Raw, hex.EncodeToString(p.CardData.Ciphertext)) ||
+		strings.Contains(wire[0].Raw, hex.EncodeToString(p.PINBlock.Expose())) || len(wire[0].Raw) != 2*len(seal(t, req, keys)) {
+		t.Errorf("PIN block or card data are in the trace (%v)", err)
+	}
+	if wire[2].Raw != "" || wire[3].Raw == "" {
+		t.Errorf("the refused message and its answer: %+v", wire[2:])
 	}
 	decisions := lines[struct {
 		tx

@@ -14,12 +14,12 @@ import (
 
 	"tallystick.example/host/internal/authorize"
 	"tallystick.example/host/internal/gateway"
+	"tallystick.example/internal/pure/secret"
+	"tallystick.example/iso8583"
 )
 
-// A trace writes what a lab wants to see: every message as it was on the wire
-// (wire.jsonl) and every decision with its reasons (decisions.jsonl). Messages
-// hold card data under DUKPT only, but test keys protect nothing: production
-// refuses a trace.
+// A trace writes what a lab wants to see: every message (wire.jsonl) and every
+// decision with its reasons (decisions.jsonl). Production refuses a trace.
 type trace struct {
 	mu              sync.Mutex
 	wire, decisions *os.File
@@ -64,7 +64,35 @@ func (t *trace) wired(e gateway.WireEvent) {
 		dir = "in"
 	}
 	t.line(t.wire, map[string]any{"at": e.At, "terminal": e.Terminal, "peer": e.Peer, "direction": dir,
-		"raw": hex.EncodeToString(e.Raw), "verdict": e.Verdict})
+		"bytes": len(e.Raw), "raw": masked(e), "verdict": e.Verdict})
+}
+
+// masked is a message in hexadecimal with zeros in place of PIN block and card
+// data, which no disk may hold although they are enciphered (rule 10 of the tally).
+// A message that cannot be read or breaks a rule of the interface is not shown: it
+// may hold card data in clear, anywhere.
+func masked(e gateway.WireEvent) string {
+	m, err := iso8583.Unpack(e.Raw)
+	if err != nil || e.In && iso8583.Validate(m, iso8583.ToHost) != nil {
+		return ""
+	}
+	p, err := m.Private()
+	if err != nil {
+		return ""
+	}
+	if m.Has(52) {
+		m.SetBytes(52, make([]byte, 8))
+	}
+	if !p.PINBlock.IsZero() || len(p.CardData.Ciphertext) > 0 {
+		p.PINBlock = secret.Take(make([]byte, p.PINBlock.Len()))
+		p.CardData.Ciphertext = make([]byte, len(p.CardData.Ciphertext))
+		m.SetPrivate(p)
+	}
+	b, err := iso8583.Pack(m)
+	if err != nil {
+		return ""
+	}
+	return hex.EncodeToString(b)
 }
 
 // decided is the engine's Decided.

@@ -16,6 +16,7 @@ type Bench struct {
 	Bad, Good         *terminal.Terminal
 	BadCard, GoodCard *terminal.Card
 	BadPIN, GoodPIN   string
+	BadCurrency       uint16 // of the bad card's account, ISO 4217 numeric; 0: 978
 	// Patience is how long an end of the connection is waited for: longer than the
 	// host's deadlines for frames and handshakes. Zero: 30 s.
 	Patience time.Duration
@@ -105,7 +106,7 @@ func (b *Bench) one(ctx context.Context, in Input) (string, error) {
 
 // sale is a good sale of the bad terminal's card.
 func (b *Bench) sale(minor int64) terminal.Sale {
-	return terminal.Sale{Card: b.BadCard, Minor: minor, PIN: b.BadPIN}
+	return terminal.Sale{Card: b.BadCard, Minor: minor, PIN: b.BadPIN, Currency: b.BadCurrency}
 }
 
 // beside is the good terminal, which pays without pause.

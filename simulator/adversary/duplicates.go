@@ -140,11 +140,17 @@ func otherReversal(ctx context.Context, a *attack) (string, error) {
 		return "", unexpected("the sale", ans, err)
 	}
 	other := req.Clone()
-	other.SetAmount(iso8583.Amount{Minor: 1, Currency: 978})
+	other.SetAmount(iso8583.Amount{Minor: 1, Currency: currencyOf(req)})
 	if ans, err = a.k.Reverse(ctx, other); err != nil {
 		return "", err
 	}
 	return ans.ResponseCode(), nil
+}
+
+// currencyOf is the currency of a request.
+func currencyOf(m *iso8583.Message) uint16 {
+	a, _ := m.Amount()
+	return a.Currency
 }
 
 // badReversal sends a reversal whose MAC is wrong.

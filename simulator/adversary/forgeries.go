@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 
 	"tallystick.example/dukpt"
+	"tallystick.example/internal/pure/ber"
 	"tallystick.example/internal/pure/secret"
 	"tallystick.example/iso8583"
 	"tallystick.example/simulator/terminal"
@@ -46,7 +48,7 @@ func unauthentic() []Input {
 				return "", err
 			}
 			packed[18] ^= 1
-			f.m.SetAmount(iso8583.Amount{Minor: 3, Currency: 978}) // what the host has read
+			f.m.SetAmount(iso8583.Amount{Minor: 3, Currency: f.plan.Payment.Amount.Currency}) // what the host has read
 			return a.exchange(ctx, f.m, packed, f.keys)
 		}},
 		{"the MAC of another counter", macs, "63", func(ctx context.Context, a *attack) (string, error) {
@@ -201,21 +203,24 @@ func forbidden() []Input {
 	digits := func(de int, what func(a *attack) string) func(context.Context, *attack) (string, error) {
 		return spoilt(func(a *attack, f *forgery) error { f.m.SetDigits(de, what(a)); return f.m.Err() })
 	}
-	object := func(tag ...byte) func(context.Context, *attack) (string, error) {
-		return spoilt(func(_ *attack, f *forgery) error {
-			f.m.SetBytes(55, append(bytes.Clone(f.m.Bytes(55)), tag...))
+	chipData := func(more func(a *attack) []byte) func(context.Context, *attack) (string, error) {
+		return spoilt(func(a *attack, f *forgery) error {
+			f.m.SetBytes(55, append(bytes.Clone(f.m.Bytes(55)), more(a)...))
 			return f.m.Err()
 		})
 	}
+	object := func(tag ...byte) func(context.Context, *attack) (string, error) {
+		return chipData(func(*attack) []byte { return tag })
+	}
 	return []Input{
-		{"a PAN in DE 2", elements, "30", digits(2, func(a *attack) string { return string(a.BadCard.PAN.Expose()) })},
+		{"a PAN in DE 2", elements, "30", digits(2, (*attack).pan)},
 		{"an expiry in DE 14", elements, "30", digits(14, func(a *attack) string { return a.BadCard.Expiry })},
 		{"track 2 in DE 35", elements, "30", spoilt(func(a *attack, f *forgery) error {
-			f.m.SetText(35, string(a.BadCard.PAN.Expose())+"="+a.BadCard.Expiry+"201")
+			f.m.SetText(35, a.pan()+"="+a.BadCard.Expiry+"201")
 			return f.m.Err()
 		})},
-		{"a PAN in DE 55", chip, "30", object(0x5A, 3, 0x49, 0x29, 0x00)},
-		{"track 2 in DE 55", chip, "30", object(0x57, 3, 0x49, 0x29, 0x00)},
+		{"a PAN in DE 55", chip, "30", chipData(func(a *attack) []byte { return ber.Append(nil, 0x5A, packed(a.pan())) })},
+		{"track 2 in DE 55", chip, "30", chipData(func(a *attack) []byte { return ber.Append(nil, 0x57, packed(a.pan()+"D"+a.BadCard.Expiry+"201")) })},
 		{"a length in DE 55 that lies", chip, "30", object(0x9F, 0x34, 9, 1)},
 		{"a tag twice in DE 55", chip, "30", object(0x9F, 0x36, 2, 0, 1)},
 		{"no card data", tags, "30", spoilt(func(_ *attack, f *forgery) error {
@@ -238,6 +243,21 @@ func forbidden() []Input {
 		{"no such transaction", "4. Transaction types", "12", digits(3, func(*attack) string { return "990000" })},
 		{"an amount of zero", "5. DE 4", "13", digits(4, func(*attack) string { return "000000000000" })},
 	}
+}
+
+// pan is the bad terminal's card number.
+func (a *attack) pan() string { return string(a.BadCard.PAN.Expose()) }
+
+// packed packs digits and separators of a track, two to a byte, filled with F.
+func packed(text string) []byte {
+	if len(text)%2 == 1 {
+		text += "F"
+	}
+	b, err := hex.DecodeString(text)
+	if err != nil {
+		panic("adversary: a card's data are digits") // cards are checked when they are made
+	}
+	return b
 }
 
 // untrue are messages in good form whose card does not bear them out.

@@ -97,7 +97,21 @@ type stream struct {
 // for one that was folded does not count its line breaks.
 func (s *stream) feed(b []byte) {
 	a := s.a
-	for _, c := range b {
+	for i := 0; i < len(b); i++ {
+		if s.plain == 0 && s.folded == 0 {
+			// Nothing has begun: what begins nothing is passed over, such as the zeros
+			// that memory and databases are full of.
+			from := i
+			for i < len(b) && a.next[0][b[i]] == 0 {
+				i++
+			}
+			s.offset += int64(i - from)
+			s.kept += int64(i - from)
+			if i == len(b) {
+				return
+			}
+		}
+		c := b[i]
 		s.offset++
 		s.plain = a.next[s.plain][c]
 		if a.end[s.plain] >= 0 || a.more[s.plain] != 0 {

@@ -18,12 +18,14 @@ import (
 // impatient are deadlines that a test can wait for.
 var impatient = []string{"TALLYSTICK_HOST_LIMITS_FRAME=400ms", "TALLYSTICK_HOST_LIMITS_HANDSHAKE=1s"}
 
-// TestBadInput sends every bad input of the table, while a good terminal pays.
+// TestBadInput sends every bad input of the table, while a good terminal pays. The
+// bad terminal's card is a canary: whatever it sends in clear is in no file of the
+// host.
 func TestBadInput(t *testing.T) {
-	s := newSystem(t, lab.Options{Env: impatient})
+	s, c := newCanarySystem(t, lab.Options{Env: impatient})
 	s.start(lab.Host)
 	b := adversary.Bench{
-		Bad: s.addTerminal("BADBAD01", "aes"), BadCard: s.addCard("4929000000000014", cardPIN, 1_000_000), BadPIN: cardPIN,
+		Bad: s.addTerminal("BADBAD01", "aes"), BadCard: c.card(), BadPIN: text(c.pin), BadCurrency: 840,
 		Good: s.addTerminal("GOOD0001", "aes"), GoodCard: s.addCard("4929000000000022", cardPIN, 1_000_000), GoodPIN: cardPIN,
 	}
 	r, err := b.Run(t.Context())
@@ -41,6 +43,10 @@ func TestBadInput(t *testing.T) {
 	}
 	t.Logf("%d inputs, %d sales of the good terminal", len(r.Checks), r.Served)
 	s.sound()
+	must(t, s.Close())
+	for _, f := range c.scanFiles(s).Findings {
+		t.Errorf("found: %s", f)
+	}
 }
 
 // TestBlocked: the live connection of a terminal that is blocked ends within a

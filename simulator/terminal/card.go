@@ -28,12 +28,13 @@ type Card struct {
 	atc    atomic.Uint32
 }
 
-// NewCard derives the key of the card from an issuer master key of 16 bytes.
+// NewCard derives the key of the card from an issuer master key of 16 bytes, for
+// PANs of more than 16 digits by option B (EMV Book 2, A1.4.2).
 func NewCard(pan, pin secret.Secret, expiry, psn string, profile cryptogram.Profile, imk secret.Secret) (*Card, error) {
 	if profile != cryptogram.VisaCVN10 && profile != cryptogram.VisaCVN18 {
 		return nil, errors.New("terminal: the card needs profile visa_cvn10 or visa_cvn18")
 	}
-	key, err := cryptogram.CardKey(imk, cryptogram.Card{PAN: pan, PSN: psn})
+	key, err := cryptogram.CardKey(imk, cryptogram.Card{PAN: pan, PSN: psn, Option: cryptogram.OptionB})
 	if err != nil {
 		return nil, fmt.Errorf("terminal: deriving the card's key: %w", err)
 	}

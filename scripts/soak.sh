@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# What is counted in hundreds or hours: fuzzing and raced messages, with far
+# more rounds than in the other tiers. Every part is run, and one that
+# fails fails the whole. The counts come from the environment:
+#
+#   FUZZTIME   time for each fuzz target              10m
+#   RACES      raced sales                            10000
+#   CROWDS     crowds of terminals with one card      20
+#
+#   scripts/soak.sh               every part
+#   scripts/soak.sh races fuzz    only these
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+export FUZZTIME=${FUZZTIME:-10m}
+RACES=${RACES:-10000}
+CROWDS=${CROWDS:-20}
+
+fuzz() { scripts/fuzz.sh; }
+
+# races lets originals, repeats and reversals of the same sales meet in the host,
+# and then one card at many terminals at once.
+races() {
+	CGO_ENABLED=0 TALLYSTICK_RACE_ROUNDS=$RACES go test -count=1 -timeout 0 -run '^TestRaces$' ./simulator/e2e &&
+		CGO_ENABLED=0 go test -count="$CROWDS" -timeout 0 -run '^TestCrowd$' ./simulator/e2e
+}
+
+PARTS=(races fuzz)
+[ $# -eq 0 ] || PARTS=("$@")
+
+failed=()
+for part in "${PARTS[@]}"; do
+	case $part in
+	races | fuzz) ;;
+	*)
+		echo "soak: there is no part $part; there are: races fuzz" >&2
+		exit 2
+		;;
+	esac
+	echo "soak: $part"
+	began=$SECONDS
+	"$part" || failed+=("$part")
+	echo "soak: $part took $((SECONDS - began)) s"
+done
+if [ ${#failed[@]} -gt 0 ]; then
+	echo "soak: FAILED: ${failed[*]}" >&2
+	exit 1
+fi
+echo "soak: all parts passed in $SECONDS s"

@@ -16,6 +16,7 @@ import (
 	"tallystick.example/agent/internal/params"
 	"tallystick.example/agent/internal/register"
 	"tallystick.example/internal/cli"
+	"tallystick.example/internal/conf"
 	"tallystick.example/internal/harden"
 )
 
@@ -74,11 +75,19 @@ func load(c *cobra.Command) (*params.Config, error) {
 	return cfg, nil
 }
 
-// unsafeNoSync switches fsync off for crash tests that kill the process and
-// never the machine. It counts in lab mode only.
-const unsafeNoSync = "TALLYSTICK_UNSAFE_NOSYNC"
+// Mistakes that a crash test plants, to prove that it finds them. They count in
+// lab mode only: the first switches fsync off, the second sends a request before
+// its intent is durable.
+const (
+	unsafeNoSync    = "TALLYSTICK_UNSAFE_NOSYNC"
+	unsafeSendFirst = "TALLYSTICK_UNSAFE_SEND_FIRST"
+)
 
-func noSync(cfg *params.Config) bool { return cfg.Mode == "lab" && os.Getenv(unsafeNoSync) == "1" }
+func planted(cfg *params.Config, name string) bool {
+	return cfg.Mode == conf.Lab && os.Getenv(name) == "1"
+}
+
+func noSync(cfg *params.Config) bool { return planted(cfg, unsafeNoSync) }
 
 // classify maps errors of the parts to exit codes and next steps.
 func classify(what string, err error) error {

@@ -67,6 +67,9 @@ func serve(ctx context.Context, cfg *params.Config, log logrus.FieldLogger, out 
 	if noSync(cfg) {
 		log.Warn(unsafeNoSync + " is set: nothing survives a power loss")
 	}
+	if planted(cfg, unsafeSendFirst) {
+		log.Warn(unsafeSendFirst + " is set: payments are lost when the agent is killed")
+	}
 	if err := f.noteKeySet(); err != nil {
 		return classify("the journal cannot be written", err)
 	}
@@ -96,7 +99,7 @@ func build(cfg *params.Config, f *files, log logrus.FieldLogger) (*terminal.Term
 		}
 	}
 	o := terminal.Options{
-		Config: cfg, Journal: f.journal, Register: f.register, Trace: traces, Random: rand.Reader, Now: time.Now, Log: log,
+		Config: cfg, SendFirst: planted(cfg, unsafeSendFirst), Journal: f.journal, Register: f.register, Trace: traces, Random: rand.Reader, Now: time.Now, Log: log,
 		Reader: terminal.SerialReader{Reader: device.NewReader(device.Line{
 			Path: cfg.Reader.Path, Baud: cfg.Reader.Baud, TwoStops: true, LockDir: cfg.Reader.LockDir,
 		}, log)},

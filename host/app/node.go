@@ -28,6 +28,10 @@ import (
 // rrnBlock is how many retrieval reference numbers a node leases at a time.
 const rrnBlock = 1000
 
+// unsafeNoSync is a mistake that a crash test plants, to prove that it finds it:
+// the books are not synced. It counts in lab mode only.
+const unsafeNoSync = "TALLYSTICK_UNSAFE_NOSYNC"
+
 // A node is the host's parts, put together: for serving, or for one command
 // while no host runs.
 type node struct {
@@ -101,6 +105,7 @@ func (n *node) openBooks(ctx context.Context) error {
 // open opens one database.
 func (n *node) open(ctx context.Context, d Database, sets []store.Set, readOnly bool) (*store.Store, error) {
 	c := store.Config{Path: n.cfg.path(d.Path), Node: n.cfg.Node, Sets: sets, ReadOnly: readOnly, Lab: n.cfg.Mode == conf.Lab,
+		UnsafeNoSync: n.cfg.Mode == conf.Lab && os.Getenv(unsafeNoSync) == "1",
 		Fatal: func(err error) { n.fatal(fmt.Errorf("a database failed: %w", err)) }}
 	if d.DSNFile != "" {
 		dsn, err := secretText(n.cfg.path(d.DSNFile))

@@ -8,12 +8,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"tallystick.example/internal/cli"
+	"tallystick.example/simulator/adversary"
 	"tallystick.example/simulator/canary"
 	"tallystick.example/simulator/card"
 	"tallystick.example/simulator/demo"
 	"tallystick.example/simulator/fault"
 	"tallystick.example/simulator/keypad"
 	"tallystick.example/simulator/reader"
+	"tallystick.example/simulator/sweep"
 	"tallystick.example/simulator/tally"
 	"tallystick.example/simulator/vectors"
 )
@@ -36,6 +38,6 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // Root is the command tree of the simulator.
 func Root() *cobra.Command {
 	root := cli.Root("simulator", "Play card, reader, keypad and network; run vectors, demo and tally", long)
-	root.AddCommand(demo.Command(), card.Command(), reader.Command(), keypad.Command(), fault.Command(), vectors.Command(), tally.Command(), canary.Command())
+	root.AddCommand(demo.Command(), card.Command(), reader.Command(), keypad.Command(), fault.Command(), vectors.Command(), sweep.Command(), tally.Command(), canary.Command(), adversary.Command())
 	return root
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,6 +29,10 @@ const (
 	Keypad  = "keypad"
 	Network = "network"
 	Agent   = "agent"
+	// Boundary is the HSM boundary as a process of its own. StartAll leaves it to
+	// the host, which starts one as its child; a test that starts it by itself
+	// tells the host of its socket by SetEnv, and stops it after the host.
+	Boundary = "boundary"
 )
 
 // order is the order of starting; stopping is the reverse.
@@ -70,11 +75,12 @@ type Options struct {
 }
 
 // A Lab is a payment system in a folder. Its methods are not safe for
-// concurrent use, except Pay and Run.
+// concurrent use, except Pay, Run, PID and Exited.
 type Lab struct {
 	o       Options
 	dir     string
 	profile *card.Profile
+	mu      sync.Mutex // guards procs
 	procs   map[string]*process
 	address string // where the host listens
 	proxy   string // where the network listens
@@ -125,6 +131,9 @@ func New(ctx context.Context, o Options) (*Lab, error) {
 func (l *Lab) Path(parts ...string) string {
 	return filepath.Join(append([]string{l.dir}, parts...)...)
 }
+
+// SetEnv replaces Options.Env for what is started from now on.
+func (l *Lab) SetEnv(env []string) { l.o.Env = env }
 
 // Profile is the card of the lab.
 func (l *Lab) Profile() *card.Profile { return l.profile }
@@ -267,7 +276,7 @@ func (l *Lab) StartAll(ctx context.Context) error {
 
 // Start starts one process and waits until it is ready.
 func (l *Lab) Start(ctx context.Context, name string) error {
-	if p, ok := l.procs[name]; ok {
+	if p := l.process(name); p != nil {
 		select {
 		case <-p.done:
 		default:
@@ -287,11 +296,11 @@ func (l *Lab) Stop(name string) error { return l.end(name, syscall.SIGTERM) }
 func (l *Lab) Kill(name string) error { return l.end(name, syscall.SIGKILL) }
 
 func (l *Lab) end(name string, sig os.Signal) error {
-	p, ok := l.procs[name]
-	if !ok {
+	p := l.process(name)
+	if p == nil {
 		return nil
 	}
-	delete(l.procs, name)
+	l.setProcess(name, nil)
 	if err := p.stop(sig); err != nil {
 		return fmt.Errorf("stopping %s: %w", name, err)
 	}
@@ -301,7 +310,7 @@ func (l *Lab) end(name string, sig os.Signal) error {
 // Exited returns a channel that closes when the process has ended by itself or
 // by a signal; nil when it was never started.
 func (l *Lab) Exited(name string) <-chan struct{} {
-	if p, ok := l.procs[name]; ok {
+	if p := l.process(name); p != nil {
 		return p.done
 	}
 	return nil
@@ -309,10 +318,28 @@ func (l *Lab) Exited(name string) <-chan struct{} {
 
 // PID is the process id, 0 when it does not run.
 func (l *Lab) PID(name string) int {
-	if p, ok := l.procs[name]; ok {
+	if p := l.process(name); p != nil {
 		return p.cmd.Process.Pid
 	}
 	return 0
+}
+
+// process is the newest process of a name, nil where none was started.
+func (l *Lab) process(name string) *process {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.procs[name]
+}
+
+// setProcess notes a process; nil forgets it.
+func (l *Lab) setProcess(name string, p *process) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p == nil {
+		delete(l.procs, name)
+		return
+	}
+	l.procs[name] = p
 }
 
 // Close stops everything, in reverse order.

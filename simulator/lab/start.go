@@ -80,6 +80,8 @@ func (l *Lab) command(name string) (program string, args []string, appears strin
 	switch name {
 	case Host:
 		return "host", []string{"serve", "--json", "--config", l.HostConfig()}, ""
+	case Boundary:
+		return "host", []string{"hsm", "serve", "--config", filepath.Join(l.hostDir(), "hsm.yaml")}, filepath.Join(l.hostDir(), "run", "boundary.sock")
 	case Network:
 		return "simulator", []string{"fault", "tcp", "--listen", l.listenOn(), "--target", l.address, "--control", l.Path("network.sock")}, ""
 	case Card:
@@ -132,7 +134,7 @@ func (l *Lab) start(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	l.procs[name] = p
+	l.setProcess(name, p)
 	var check func() bool
 	if appears != "" {
 		check = func() bool { _, err := os.Stat(appears); return err == nil }

@@ -196,8 +196,7 @@ func (p *provoker) logs(stage string) []string {
 	if !told {
 		p.t.Errorf("%s: no log tells of the panic", stage)
 	}
-	r, err := p.c.scanner().Paths(p.t.Context(), []string{p.Path("logs")}, nil)
-	must(p.t, err)
+	r := p.c.scan(p.Path("logs"))
 	return r.Secrets()
 }
 

@@ -36,6 +36,10 @@ type Options struct {
 	WrongPINs uint32
 	// Version is what Info tells.
 	Version string
+	// Fatal, when not nil, is called when a state file could not be written: what
+	// depends on it is refused from then on, so the process should end and start
+	// again, which finds out what is durable. It must not block.
+	Fatal func(error)
 }
 
 const defaultWrongPINs = 10
@@ -149,7 +153,7 @@ func (h *HSM) start(o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := h.openState(founding || newState, o.WrongPINs); err != nil {
+	if err := h.openState(founding || newState, o.WrongPINs, o.Fatal); err != nil {
 		return err
 	}
 	if err := h.openKeys(founding); err != nil {
@@ -225,7 +229,7 @@ func (h *HSM) salt(d *description) ([]byte, error) {
 }
 
 // openState opens the state files.
-func (h *HSM) openState(create bool, wrongPINs uint32) error {
+func (h *HSM) openState(create bool, wrongPINs uint32, fatal func(error)) error {
 	state := func(name string) (string, secret.Secret, error) {
 		key, err := derive(h.lmk, "state "+name)
 		return filepath.Join(h.dir, "state", name), key, err
@@ -249,6 +253,9 @@ func (h *HSM) openState(create bool, wrongPINs uint32) error {
 	seals, err := openTable(path, sealWidth, key, create)
 	if err != nil {
 		return err
+	}
+	for _, t := range []*table{h.brake.t, h.checkpoints, seals} {
+		t.fatal = fatal
 	}
 	h.sealer = newSealer(h.rand, seals, func() error { _, err := h.rotate(); return err })
 	return nil

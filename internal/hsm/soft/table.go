@@ -34,7 +34,8 @@ type table struct {
 	seq     uint64
 	records int
 	live    map[[32]byte][]byte
-	broken  error // the first failed write: nothing is known of the file any more
+	broken  error       // the first failed write: nothing is known of the file any more
+	fatal   func(error) // is told of it; may be nil
 	syncing func(*os.File) error
 }
 
@@ -173,17 +174,24 @@ func (t *table) change(key [32]byte, f func(old []byte) ([]byte, error)) error {
 		return errFull
 	}
 	if err := t.append(key, value); err != nil {
-		t.broken = fmt.Errorf("soft: writing the state %s: %w", t.name, err)
-		return t.broken
+		return t.breaks(fmt.Errorf("soft: writing the state %s: %w", t.name, err))
 	}
 	t.remember(key, bytes.Clone(value))
 	if t.records > 2*len(t.live)+compactAbove {
 		if err := t.rewrite(); err != nil {
-			t.broken = err
-			return err
+			return t.breaks(err)
 		}
 	}
 	return nil
+}
+
+// breaks ends the use of the table; t.mu is held.
+func (t *table) breaks(err error) error {
+	t.broken = err
+	if t.fatal != nil {
+		t.fatal(err)
+	}
+	return err
 }
 
 func (t *table) append(key [32]byte, value []byte) error {

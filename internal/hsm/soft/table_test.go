@@ -134,6 +134,8 @@ func TestTableStopsAfterAFailedSync(t *testing.T) {
 	if err := set(tb, 1, 1); err != nil {
 		t.Fatal(err)
 	}
+	told := 0
+	tb.fatal = func(error) { told++ }
 	tb.syncing = func(*os.File) error { return errors.New("disk on fire") }
 	if err := set(tb, 1, 2); err == nil {
 		t.Fatal("a failed sync was taken for done")
@@ -144,6 +146,9 @@ func TestTableStopsAfterAFailedSync(t *testing.T) {
 	}
 	if _, err := tb.get([32]byte{1}); err == nil {
 		t.Error("the table still answers")
+	}
+	if told != 1 {
+		t.Errorf("the failure was told %d times", told)
 	}
 }
 

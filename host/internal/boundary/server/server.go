@@ -64,7 +64,14 @@ func Serve(ctx context.Context, o Options) error {
 	lockMemory(o.Log)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	v, err := newVault(o)
+	failed := make(chan error, 1)
+	v, err := newVault(o, func(err error) {
+		select {
+		case failed <- err:
+		default: // the first failure says why
+		}
+		cancel()
+	})
 	if err != nil {
 		return err
 	}
@@ -90,7 +97,13 @@ func Serve(ctx context.Context, o Options) error {
 	if o.Ready != nil {
 		o.Ready()
 	}
-	return s.run(ctx, payments, admin, usersOrSelf(o.Config.Users), usersOrSelf(o.Config.Admins))
+	err = s.run(ctx, payments, admin, usersOrSelf(o.Config.Users), usersOrSelf(o.Config.Admins))
+	select {
+	case cause := <-failed:
+		return errors.Join(fmt.Errorf("a state file can no longer be written: %w", cause), err)
+	default:
+		return err
+	}
 }
 
 // watchParent returns when the pipe from the parent ends.

@@ -28,11 +28,12 @@ type vault struct {
 }
 
 // newVault opens the HSM with what the configuration names, or waits locked.
-func newVault(o Options) (*vault, error) {
+// fatal is told when a state file could not be written.
+func newVault(o Options, fatal func(error)) (*vault, error) {
 	c := o.Config
 	v := &vault{need: c.LMKCustodians, log: o.Log, options: soft.Options{
 		Directory: c.Directory, Lab: c.Mode == conf.Lab, Random: o.Random, Now: o.Now,
-		WrongPINs: c.WrongPINs, Version: o.Version,
+		WrongPINs: c.WrongPINs, Version: o.Version, Fatal: fatal,
 	}}
 	switch {
 	case c.LMKPassphraseFile != "":

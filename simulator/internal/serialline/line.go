@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -28,6 +29,9 @@ func Open(path string) (*Line, error) {
 		return nil, fmt.Errorf("making a pseudo-terminal: %w", err)
 	}
 	l := &Line{File: device, host: host, link: path}
+	if l.File, err = pollable(device); err != nil {
+		return nil, errors.Join(fmt.Errorf("making the line closable: %w", err), host.Close())
+	}
 	if _, err := term.MakeRaw(int(host.Fd())); err != nil {
 		return nil, errors.Join(fmt.Errorf("making the line transparent: %w", err), l.closeFiles())
 	}
@@ -35,6 +39,19 @@ func Open(path string) (*Line, error) {
 		return nil, errors.Join(err, l.closeFiles())
 	}
 	return l, nil
+}
+
+// pollable returns f anew as a file whose waiting Read ends with Close, whoever
+// else holds the line: the pty package leaves files blocking. f is closed.
+func pollable(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 // link puts the link in place in one step, so that a host that waits for it

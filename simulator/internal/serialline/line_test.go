@@ -46,11 +46,18 @@ func TestLineIsTransparent(t *testing.T) {
 	}
 }
 
+// TestCloseEndsRead closes a line that a read waits on, while a host holds it.
 func TestCloseEndsRead(t *testing.T) {
-	l, err := Open(filepath.Join(t.TempDir(), "tty"))
+	path := filepath.Join(t.TempDir(), "tty")
+	l, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	host, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer host.Close()
 	done := make(chan error)
 	go func() { _, err := l.Read(make([]byte, 1)); done <- err }()
 	time.Sleep(10 * time.Millisecond) // let the read begin; the test holds either way

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tallystick.example/internal/hsm/api"
 	"tallystick.example/internal/pure/cardblob"
 	"tallystick.example/internal/pure/secret"
@@ -86,9 +88,12 @@ func TestDirectoryThatCannotBeTrusted(t *testing.T) {
 		"readable file":   {func(d string) error { return os.Chmod(filepath.Join(d, lookup), 0o644) }, ErrOpenToOthers},
 		"readable folder": {func(d string) error { return os.Chmod(filepath.Join(d, "state"), 0o750) }, ErrOpenToOthers},
 		"link":            {func(d string) error { return os.Symlink("/etc/passwd", filepath.Join(d, "keys", "x")) }, ErrOpenToOthers},
-		"missing key":     {func(d string) error { return os.Remove(filepath.Join(d, lookup)) }, os.ErrNotExist},
-		"missing state":   {func(d string) error { return os.Remove(filepath.Join(d, "state", "pins")) }, os.ErrNotExist},
-		"no sealing key":  {func(d string) error { return os.Remove(filepath.Join(d, "keys", "seal-000001.key")) }, ErrState},
+		"socket among keys": {func(d string) error {
+			return unix.Mknod(filepath.Join(d, "keys", "s"), unix.S_IFSOCK|0o600, 0)
+		}, ErrOpenToOthers},
+		"missing key":    {func(d string) error { return os.Remove(filepath.Join(d, lookup)) }, os.ErrNotExist},
+		"missing state":  {func(d string) error { return os.Remove(filepath.Join(d, "state", "pins")) }, os.ErrNotExist},
+		"no sealing key": {func(d string) error { return os.Remove(filepath.Join(d, "keys", "seal-000001.key")) }, ErrState},
 		"key of another file": {func(d string) error {
 			return os.Rename(filepath.Join(d, "keys", "checkpoint.key"), filepath.Join(d, lookup))
 		}, ErrState},

@@ -135,7 +135,7 @@ func (b *boundary) Connect(t testing.TB) (api.HSM, func()) {
 
 func (b *boundary) client(t testing.TB) *client.Client {
 	t.Helper()
-	c, err := client.New(client.Options{Socket: b.config.Socket, AdminSocket: b.config.AdminSocket, Log: b.log})
+	c, err := client.New(client.Options{Socket: b.config.SocketPath(), AdminSocket: b.config.AdminSocketPath(), Log: b.log})
 	if err != nil {
 		t.Fatal(err)
 	}

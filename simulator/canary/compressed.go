@@ -14,7 +14,7 @@ import (
 
 const (
 	maxDepth  = 3         // a stream in a stream in a stream
-	maxStream = 64 << 20  // bytes out of one stream
+	maxStream = 32 << 20  // bytes out of one stream
 	maxBudget = 512 << 20 // bytes out of all streams of one file
 	maxStarts = 1 << 20   // headers looked at in one source; most are none
 	overlap   = 3         // a header has four bytes

@@ -74,7 +74,7 @@ func TestCompressed(t *testing.T) {
 
 // TestLimits: what is not looked at is said.
 func TestLimits(t *testing.T) {
-	big := pack(t, make([]byte, 65<<20), gz)
+	big := pack(t, make([]byte, 33<<20), gz)
 	if r := scan(t, big); r.Clean() || len(r.Incomplete) != 1 {
 		t.Errorf("a stream over the limit: %v", r.Incomplete)
 	}

@@ -9,7 +9,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-PARTS=(vectors evidence pcscd postgres breaks)
+PARTS=(vectors evidence pcscd postgres breaks sweep)
 [ $# -eq 0 ] || PARTS=("$@")
 
 # The first part that installs something fetches the list of packages for all.

@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# What is counted in hundreds or hours: fuzzing and raced messages, with far
-# more rounds than in the other tiers. Every part is run, and one that
+# What is counted in hundreds or hours: fuzzing, raced messages and crash sweeps,
+# with far more rounds than in the other tiers. Every part is run, and one that
 # fails fails the whole. The counts come from the environment:
 #
 #   FUZZTIME   time for each fuzz target              10m
 #   RACES      raced sales                            10000
 #   CROWDS     crowds of terminals with one card      20
+#   IMAGES     power cuts for each program            1000
+#   SEED       seed of the sweeps                     the date; it is printed
 #
 #   scripts/soak.sh               every part
 #   scripts/soak.sh races fuzz    only these
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-export FUZZTIME=${FUZZTIME:-10m}
+export FUZZTIME=${FUZZTIME:-10m} IMAGES=${IMAGES:-1000} SEED=${SEED:-$(date +%Y%m%d)}
 RACES=${RACES:-10000}
 CROWDS=${CROWDS:-20}
 
@@ -25,15 +27,17 @@ races() {
 		CGO_ENABLED=0 go test -count="$CROWDS" -timeout 0 -run '^TestCrowd$' ./simulator/e2e
 }
 
-PARTS=(races fuzz)
+sweep() { SWEEPS="agent/kill agent/power agent/error host/kill host/power host/error boundary/kill boundary/power boundary/error" scripts/accept/sweep.sh; }
+
+PARTS=(races sweep fuzz)
 [ $# -eq 0 ] || PARTS=("$@")
 
 failed=()
 for part in "${PARTS[@]}"; do
 	case $part in
-	races | fuzz) ;;
+	races | sweep | fuzz) ;;
 	*)
-		echo "soak: there is no part $part; there are: races fuzz" >&2
+		echo "soak: there is no part $part; there are: races sweep fuzz" >&2
 		exit 2
 		;;
 	esac

@@ -106,7 +106,7 @@ func (n *node) openBooks(ctx context.Context) error {
 func (n *node) open(ctx context.Context, d Database, sets []store.Set, readOnly bool) (*store.Store, error) {
 	c := store.Config{Path: n.cfg.path(d.Path), Node: n.cfg.Node, Sets: sets, ReadOnly: readOnly, Lab: n.cfg.Mode == conf.Lab,
 		UnsafeNoSync: n.cfg.Mode == conf.Lab && os.Getenv(unsafeNoSync) == "1",
-		Fatal: func(err error) { n.fatal(fmt.Errorf("a database failed: %w", err)) }}
+		Fatal:        func(err error) { n.fatal(fmt.Errorf("a database failed: %w", err)) }}
 	if d.DSNFile != "" {
 		dsn, err := secretText(n.cfg.path(d.DSNFile))
 		if err != nil {

@@ -23,6 +23,9 @@ type options struct {
 	dukpt, card, pin, amount, broken, evidence, dir, bin string
 }
 
+// defaultCard is the card of the demo.
+const defaultCard = "visa-chip"
+
 const long = `Runs one chip-and-PIN payment through separate processes: card, reader on a
 pseudo-terminal, keypad, agent, network, host with its HSM boundary, issuer. It
 shows reader frames, APDUs with decoded tags, the messages field by field, the
@@ -57,7 +60,7 @@ func Command() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&o.dukpt, "dukpt", "aes", "DUKPT scheme of the terminal: aes or tdes")
-	f.StringVar(&o.card, "card", "visa-chip", "card: built-in name or YAML `FILE` (see simulator card show)")
+	f.StringVar(&o.card, "card", defaultCard, "card: built-in name or YAML `FILE` (see simulator card show)")
 	f.StringVar(&o.pin, "pin", "", "`PIN` that the cardholder types (default: the card's)")
 	f.StringVar(&o.amount, "amount", "12.34", "`AMOUNT` of the sale")
 	f.StringVar(&o.broken, "break", "", "what to break: "+strings.Join(breakNames(), ", "))

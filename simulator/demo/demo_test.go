@@ -67,6 +67,31 @@ func TestPaymentInBothSchemes(t *testing.T) {
 	}
 }
 
+// ownCard is a card that a caller wrote, with an issuer key and a PIN of five
+// digits that the demo does not know.
+const ownCard = `name: own
+pse: true
+pin: "48213"
+applications:
+  - {aid: A0000000031010, label: OWN CARD, priority: 1, pan: "4929123456789015", psn: "02", expiry: "4811",
+     cardholder: OWN/TEST, currency: "0840", country: "0840", exponent: 2, aip: 1C00,
+     cvm_list: "000000000000000042031E031F03", iac: {denial: "0010000000", online: F078FCF800, default: F040640000},
+     keys: {profile: visa_cvn10, dki: "01", imk_ac: 89E50794B93D4032E6B5B9CB6DB3C2A4}}
+`
+
+func TestACardOfTheCaller(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "own.yaml")
+	if err := os.WriteFile(file, []byte(ownCard), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, r := run(t, "--card", file, "--pin", "48213", "--amount", "77.70"); r["approved"] != true || r["arpc_verified"] != true {
+		t.Errorf("the right PIN: %v", r)
+	}
+	if _, r := run(t, "--card", file, "--pin", "11111", "--amount", "77.70"); r["approved"] != false || r["pin_verified"] != false || r["tallies_match"] != true {
+		t.Errorf("a wrong PIN: %v", r)
+	}
+}
+
 // TestEveryBreak: the command itself compares all verdicts with what the break
 // must show and ends with another code when they differ.
 func TestEveryBreak(t *testing.T) {

@@ -65,8 +65,9 @@ func (d *demo) typedPIN() string {
 	return d.lab.Profile().PIN
 }
 
-// otherPIN is a PIN of the same length that differs in its last digit.
+// otherPIN is a PIN of the same length that differs in its first digit: a PIN
+// verification value covers the first four alone.
 func otherPIN(pin string) string {
-	last := (pin[len(pin)-1]-'0'+1)%10 + '0'
-	return pin[:len(pin)-1] + string(last)
+	first := (pin[0]-'0'+1)%10 + '0'
+	return string(first) + pin[1:]
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +98,38 @@ func TestBuiltInCards(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDocumentedCard: the file in the documentation is a card, and every key of
+// a card's file is in the documentation.
+func TestDocumentedCard(t *testing.T) {
+	b, err := os.ReadFile("../../docs/simulated-cards.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := string(b)
+	_, sample, _ := strings.Cut(doc, "```yaml\n")
+	sample, _, ended := strings.Cut(sample, "```")
+	if !ended {
+		t.Fatal("the documentation has no sample")
+	}
+	p, err := Parse([]byte(sample))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Apps[0].IssuerID = "476173"
+	online(t, open(t, p, "", nil))
+	if fci := send(t, open(t, p, "", nil), swOK, "00A4040007A000000003101000"); !bytes.Contains(fci, hexBytesOf(t, "BF0C054203476173")) {
+		t.Errorf("the issuer's number is not in %X", fci)
+	}
+	words := strings.FieldsFunc(doc, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+	for _, v := range []any{Profile{}, Application{}, IAC{}, File{}, Keys{}, Risk{}, Faults{}} {
+		for i, s := 0, reflect.TypeOf(v); i < s.NumField(); i++ {
+			if key := s.Field(i).Tag.Get("yaml"); !slices.Contains(words, key) {
+				t.Errorf("the key %s is not documented", key)
+			}
+		}
 	}
 }
 

@@ -13,6 +13,9 @@ import (
 	"tallystick.example/internal/pure/secret"
 )
 
+// tagIssuerID is the Issuer Identification Number (EMV Book 3, Annex A).
+const tagIssuerID = 0x42
+
 // recordKey finds a record.
 type recordKey struct{ sfi, record byte }
 
@@ -91,6 +94,10 @@ func (a *app) controlInformation() []byte {
 	if p.PreferredName != "" {
 		prop = ber.Append(prop, uint32(emv.TagCodeTable), []byte{1})
 		prop = ber.Append(prop, uint32(emv.TagPreferredName), []byte(p.PreferredName))
+	}
+	if p.IssuerID != "" {
+		number := ber.Append(nil, tagIssuerID, unhex(p.IssuerID))
+		prop = ber.Append(prop, uint32(emv.TagFCIIssuer), number)
 	}
 	fci := ber.Append(nil, uint32(emv.TagDFName), a.aid)
 	fci = ber.Append(fci, uint32(emv.TagFCIProprietary), prop)

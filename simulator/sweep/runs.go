@@ -18,6 +18,9 @@ type run struct {
 // event is the name of a step.
 func (r run) event(step int) string { return fmt.Sprintf("%s %d.%d", r.label, r.number, step) }
 
+// varies reports whether a sale may have more steps than those that were seen.
+func (r run) varies() bool { return r.onDisk && (r.longest > 1 || r.shortest == 0) }
+
 // plans lists the runs of sales, in the order of the longest sale, with those
 // that only others have at the end.
 func plans(sales [][]Event) []run {

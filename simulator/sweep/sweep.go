@@ -250,7 +250,7 @@ func (s *sweep) every(ctx context.Context, runs []run) error {
 				}
 				reached = reached || hit
 			}
-			if step >= r.longest && (!reached || !r.onDisk) {
+			if step >= r.longest && (!reached || !r.varies()) {
 				break
 			}
 		}

@@ -14,6 +14,7 @@ import (
 const (
 	payWithin   = 20 * time.Second // for the till's answer
 	readyWithin = 20 * time.Second // for the programs to sell again
+	endWithin   = 2 * time.Second  // for an end that is on its way to the journal
 	quiet       = 15 * time.Millisecond
 	quietAtMost = 200 * time.Millisecond
 	poll        = 2 * time.Millisecond
@@ -107,7 +108,7 @@ func (b *bench) watchedSale(ctx context.Context, ref string) (result, error) {
 		return result{}, err
 	}
 	r, err := b.pay(ctx, ref)
-	b.settle(checkpointEvery, 2*checkpointEvery)
+	b.settle(checkpointEvery, checkpointEvery)
 	return r, errors.Join(err, b.lab.TypePIN(pin))
 }
 
@@ -295,7 +296,7 @@ func (b *bench) judge(ctx context.Context, t *trial, ref string, told result, pa
 		t.fail("not-ready", err.Error())
 		return
 	}
-	final, err := b.sale(ctx, ref)
+	final, err := b.end(ctx, ref)
 	if err != nil {
 		t.fail("no-answer", fmt.Sprintf("the agent does not tell of sale %s: %v", ref, err))
 		return
@@ -321,7 +322,25 @@ func (b *bench) judge(ctx context.Context, t *trial, ref string, told result, pa
 	}
 }
 
-// sale asks the agent what became of a sale.
+// end is what became of a sale. The terminal is ready the moment its reversal is
+// acknowledged, and notes that in the journal then: an end that is on its way is
+// waited for.
+func (b *bench) end(ctx context.Context, ref string) (string, error) {
+	deadline := time.Now().Add(endWithin)
+	for {
+		outcome, err := b.sale(ctx, ref)
+		if err != nil || outcome != "reversing" && outcome != "open" || time.Now().After(deadline) {
+			return outcome, err
+		}
+		select {
+		case <-ctx.Done():
+			return outcome, context.Cause(ctx)
+		case <-time.After(poll):
+		}
+	}
+}
+
+// sale asks the agent what the journal says of a sale.
 func (b *bench) sale(ctx context.Context, ref string) (string, error) {
 	var r result
 	err := control.Call(ctx, b.lab.Path("agent.sock"), "sale", map[string]string{"sale": ref}, nil, &r)

@@ -45,8 +45,8 @@ func newPeer(t *testing.T) (*peer, *Client) {
 	return &peer{t: t, l: l}, c
 }
 
-// greet accepts the client and answers its hello with w.
-func (p *peer) greet(w wire.Welcome) {
+// accept takes the next connection of the client.
+func (p *peer) accept() {
 	p.t.Helper()
 	c, err := p.l.Accept()
 	if err != nil {
@@ -57,6 +57,12 @@ func (p *peer) greet(w wire.Welcome) {
 	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil { // a silent client fails the test
 		p.t.Fatal(err)
 	}
+}
+
+// greet accepts the client and answers its hello with w.
+func (p *peer) greet(w wire.Welcome) {
+	p.t.Helper()
+	p.accept()
 	f := p.read()
 	h, err := wire.Greet.Req.Decode(f.Payload)
 	if err != nil || h.Magic != wire.Magic {

@@ -42,6 +42,9 @@ func NewService(m *Machine, line Line, echo bool, log *Log) *Service {
 func (s *Service) Serve(ctx context.Context) error {
 	in := make(chan []byte)
 	ended := make(chan error, 1)
+	// The caller's context: one derived from it ends a little later, and the line
+	// may have been closed in between.
+	caller := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { ended <- s.read(ctx, in) }()
@@ -52,7 +55,7 @@ func (s *Service) Serve(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case err = <-ended:
-			if ctx.Err() != nil {
+			if caller.Err() != nil {
 				return nil
 			}
 			return fmt.Errorf("the reader's line: %w", err)

@@ -102,7 +102,7 @@ func files(t testing.TB, dir string) (all []byte) {
 	return all
 }
 
-func TestConformance(t *testing.T) { hsmtest.Run(t, open) }
+func TestConformance(t *testing.T) { hsmtest.Run(t, opener()) }
 
 // BenchmarkPayment measures Open, Verify (PIN and cryptogram) and Seal.
 func BenchmarkPayment(b *testing.B) { hsmtest.Benchmark(b, open) }

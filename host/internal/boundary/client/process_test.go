@@ -68,19 +68,24 @@ func playBoundary(parent io.Reader) error {
 	})
 }
 
-// playHost spawns a boundary and waits to be killed.
+// playHost spawns a boundary and waits to be killed. The boundary does not read
+// its pipe: only the kernel tells it of the end.
 func playHost() error {
 	exe, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	if err := os.Setenv(roleVariable, "boundary alone"); err != nil { // only the kernel tells it of the end
+	if err := os.Setenv(roleVariable, "boundary alone"); err != nil {
 		return err
 	}
 	c, err := client.SpawnChild(context.Background(), exe, nil, os.Stderr)
 	if err != nil {
 		return err
 	}
+	go func() { // a test that ends leaves nothing behind
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
 	return c.Wait()
 }
 
@@ -107,6 +112,10 @@ func begin(t *testing.T, role, dir string) (kill func()) {
 	}
 	cmd := exec.Command(exe)
 	cmd.Env = append(os.Environ(), roleVariable+"="+role, directoryVariable+"="+dir)
+	stdin, err := cmd.StdinPipe() // its end ends the process when the test dies before it
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +127,7 @@ func begin(t *testing.T, role, dir string) (kill func()) {
 		if err := cmd.Wait(); !errors.As(err, &killed) {
 			t.Errorf("the %s ended by itself: %v", role, err)
 		}
+		_ = stdin.Close() // Wait has closed it already
 	})
 	t.Cleanup(kill)
 	return kill
@@ -155,7 +165,7 @@ func TestBoundaryKilledAndStartedAgain(t *testing.T) {
 		t.Fatalf("before the first start: %v", err)
 	}
 	for start := range uint64(3) {
-		kill := begin(t, "boundary alone", dir)
+		kill := begin(t, "boundary", dir)
 		await(t, c)
 		if _, err := c.SignCheckpoint(t.Context(), "n", 1, start+1, [32]byte{byte(start)}); err != nil {
 			t.Fatalf("start %d: %v", start, err)
@@ -176,7 +186,7 @@ func TestBoundaryKilledAndStartedAgain(t *testing.T) {
 func TestManyCallersGetTheirOwnAnswers(t *testing.T) {
 	const callers, calls = 32, 20
 	dir := place(t)
-	begin(t, "boundary alone", dir)
+	begin(t, "boundary", dir)
 	c := connect(t, dir)
 	await(t, c)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

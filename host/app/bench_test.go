@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// BenchmarkPayment is one chip-and-PIN payment over TLS with boundary, issuer and
+// BenchmarkPayment is one stripe-and-PIN payment over TLS with boundary, issuer and
 // both books on SQLite, 16 terminals at once.
 func BenchmarkPayment(b *testing.B) {
 	l := newLab(b)

@@ -6,7 +6,8 @@
 // A terminal builds a request with [NewPayment], [NewReversal], [NewReconcile]
 // or [NewNetwork], adds its [Private] data (DE 63) and packs it with [SealMAC].
 // A host reads it with [Unpack] and [Validate] and answers with [Answer].
-// [ReadFrame] and [WriteFrame] carry messages over a stream.
+// [ReadFrame] and [WriteFrame] carry messages over a stream; [Framing] does so for
+// other networks, with their length headers.
 //
 // The package is pure: no network, files, clock, environment or logging. Sizes
 // are bounded here; deadlines belong to the caller. Errors never hold the value

@@ -15,6 +15,7 @@ var mayImport = map[string][]string{
 
 	// Shared ground.
 	"internal":             {"internal"},
+	"internal/framed":      {"internal", "iso8583"},
 	"internal/reader":      {"internal/reader", "internal/pure"},
 	"internal/hsm":         {"internal/hsm", "internal/pure", "iso8583", "emv", "dukpt"},
 	"internal/hsm/api":     {"internal/pure"},

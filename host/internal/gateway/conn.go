@@ -1,11 +1,9 @@
 package gateway
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"tallystick.example/internal/framed"
 	"tallystick.example/internal/xlog"
 	"tallystick.example/internal/xtls"
 	"tallystick.example/iso8583"
@@ -66,10 +65,14 @@ func (c *conn) serve(ctx context.Context) {
 
 // read is the loop over frames. Handlers are counted in messages.
 func (c *conn) read(ctx context.Context, messages *sync.WaitGroup) {
-	in := bufio.NewReaderSize(c.tls, iso8583.MaxMessage+16)
+	in, err := framed.NewReader(c.tls, iso8583.Framing{}, framed.Deadlines{Idle: c.g.cfg.Limits.Idle, Frame: c.g.cfg.Limits.Frame})
+	if err != nil {
+		c.log.WithError(err).Error("a connection cannot be read")
+		return
+	}
 	mine := make(chan struct{}, c.g.cfg.Limits.InFlight)
 	for ctx.Err() == nil {
-		f, err := c.frame(ctx, in)
+		f, err := in.Next(ctx, nil) // in memory of its own: its handler keeps it
 		if err != nil {
 			c.ended(ctx, err)
 			return
@@ -97,39 +100,11 @@ func (c *conn) read(ctx context.Context, messages *sync.WaitGroup) {
 	}
 }
 
-// frame reads one frame into memory of its own: at leisure to its first byte,
-// then within its deadline.
-func (c *conn) frame(ctx context.Context, in *bufio.Reader) (iso8583.Frame, error) {
-	if err := c.deadline(ctx, c.g.cfg.Limits.Idle); err != nil {
-		return iso8583.Frame{}, err
-	}
-	if _, err := in.Peek(1); err != nil {
-		return iso8583.Frame{}, errIdle{err}
-	}
-	if err := c.deadline(ctx, c.g.cfg.Limits.Frame); err != nil {
-		return iso8583.Frame{}, err
-	}
-	return iso8583.ReadFrame(in, nil, iso8583.Limits{})
-}
-
-// deadline sets the read deadline unless ctx has ended, which has set one that
-// must stay.
-func (c *conn) deadline(ctx context.Context, d time.Duration) error {
-	if err := c.tls.SetReadDeadline(time.Now().Add(d)); err != nil {
-		return err
-	}
-	return ctx.Err()
-}
-
-// errIdle is an end between frames.
-type errIdle struct{ error }
-
 // ended counts why a connection ended.
 func (c *conn) ended(ctx context.Context, err error) {
-	_, idle := err.(errIdle)
 	switch {
-	case ctx.Err() != nil || idle && errors.Is(err.(errIdle).error, io.EOF):
-	case idle && errors.Is(err.(errIdle).error, os.ErrDeadlineExceeded):
+	case ctx.Err() != nil || framed.Closed(err):
+	case errors.Is(err, framed.ErrIdle) && errors.Is(err, os.ErrDeadlineExceeded):
 		c.g.counts.add("idle")
 	case errors.Is(err, iso8583.ErrFrame), errors.Is(err, os.ErrDeadlineExceeded):
 		c.g.counts.add("frame")

@@ -109,7 +109,7 @@ func (o *OnUs) SetStatus(ctx context.Context, token, status string) error {
 
 // ResetPIN gives a card all its PIN tries back, or answers ErrNotFound.
 func (o *OnUs) ResetPIN(ctx context.Context, token string) error {
-	return o.change(ctx, token, `UPDATE card SET pin_left = pin_limit WHERE pin_limit > $1 AND token = $2`, 0)
+	return o.st.Do(ctx, "issuer.reset-pin", func(tx *store.Tx) error { return restoreTries(tx, token) })
 }
 
 func (o *OnUs) change(ctx context.Context, token, query string, arg any) error {

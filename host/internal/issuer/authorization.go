@@ -18,6 +18,7 @@ type authorization struct {
 	state                    string
 	code, authCode, why      string
 	pin, cryptogram, cardOK  string
+	pinEpoch                 int64 // of the try that is open, 0 for none
 	at                       int64
 }
 
@@ -49,9 +50,9 @@ func insertAuthorization(tx *store.Tx, a authorization) (bool, error) {
 func lockAuthorization(tx *store.Tx, key Key) (authorization, error) {
 	a := authorization{key: key}
 	var currency int64
-	err := tx.Lock(`SELECT terminal, attempt, token, amount, currency, state, code, auth_code, why, pin, cryptogram, card_code, at
+	err := tx.Lock(`SELECT terminal, attempt, token, amount, currency, state, code, auth_code, why, pin, cryptogram, card_code, at, pin_epoch
 		FROM issuer_authorization WHERE key = $1`, key.String()).Scan(&a.terminal, &a.attempt, &a.token, &a.amount, &currency,
-		&a.state, &a.code, &a.authCode, &a.why, &a.pin, &a.cryptogram, &a.cardOK, &a.at)
+		&a.state, &a.code, &a.authCode, &a.why, &a.pin, &a.cryptogram, &a.cardOK, &a.at, &a.pinEpoch)
 	if errors.Is(err, sql.ErrNoRows) {
 		return authorization{}, ErrNotFound
 	}

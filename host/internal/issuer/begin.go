@@ -73,11 +73,12 @@ func claim(tx *store.Tx, req Request) (begun, error) {
 	}
 	// A second run of a pending request took its try already.
 	if req.HasPIN && fresh {
-		if c.pinLeft <= 0 {
-			return refuse(tx, req, codePINTries, "PIN tries exceeded")
+		taken, err := takeTry(tx, req.Key, c)
+		if err != nil {
+			return begun{}, err
 		}
-		if _, err := tx.Exec(`UPDATE card SET pin_left = pin_left - 1 WHERE token = $1`, c.token); err != nil {
-			return begun{}, fmt.Errorf("taking a PIN try: %w", err)
+		if !taken {
+			return refuse(tx, req, codePINTries, "PIN tries exceeded")
 		}
 	}
 	return begun{card: c}, nil

@@ -25,15 +25,17 @@ type card struct {
 	imk, pvk, cvk             api.KeyBlock
 	expiry, psn, status       string
 	pinLimit, pinLeft         int64
+	pinEpoch                  int64 // rises when the tries are restored
+	pinReturned               int64 // tries of this epoch that went back
 	highestATC                int64
 }
 
 // readCard reads a card through query, which locks or only reads.
 func readCard(query func(string, ...any) store.Row, token string) (card, error) {
 	c := card{token: token}
-	err := query(`SELECT account, reference, imk, pvk, cvk, expiry, psn, status, pin_limit, pin_left, highest_atc
+	err := query(`SELECT account, reference, imk, pvk, cvk, expiry, psn, status, pin_limit, pin_left, pin_epoch, pin_returned, highest_atc
 		FROM card WHERE token = $1`, token).Scan(&c.account, &c.reference, &c.imkName, &c.pvkName, &c.cvkName,
-		&c.expiry, &c.psn, &c.status, &c.pinLimit, &c.pinLeft, &c.highestATC)
+		&c.expiry, &c.psn, &c.status, &c.pinLimit, &c.pinLeft, &c.pinEpoch, &c.pinReturned, &c.highestATC)
 	if errors.Is(err, sql.ErrNoRows) {
 		return card{}, ErrNotFound
 	}

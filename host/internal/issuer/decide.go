@@ -17,19 +17,17 @@ func decide(tx *store.Tx, req Request, f findings, authCode string) (Response, e
 	if err != nil {
 		return Response{}, err
 	}
-	if a.state != statePending {
-		return a.response(), nil // a reversal was quicker, or a second run of this request
-	}
 	c, err := readCard(tx.Lock, req.Token)
 	if err != nil {
 		return Response{}, err
 	}
-	r := Response{PIN: f.PIN, Cryptogram: f.Cryptogram, CardCode: f.CardCode}
-	if f.PIN == api.PINRight {
-		if _, err := tx.Exec(`UPDATE card SET pin_left = pin_limit WHERE token = $1`, c.token); err != nil {
-			return Response{}, fmt.Errorf("restoring the PIN tries: %w", err)
-		}
+	if err := closeTry(tx, openTry{req.Key.String(), c.token, a.pinEpoch}, c, f.PIN); err != nil {
+		return Response{}, err
 	}
+	if a.state != statePending {
+		return a.response(), nil // a reversal was quicker, or a second run of this request
+	}
+	r := Response{PIN: f.PIN, Cryptogram: f.Cryptogram, CardCode: f.CardCode}
 	r.Code, r.Why = judge(c, req, f)
 	if r.Code == "" {
 		if r.Code, r.Why, err = checkCryptogram(tx, c, req, f); err != nil {
@@ -52,8 +50,8 @@ func decide(tx *store.Tx, req Request, f findings, authCode string) (Response, e
 func judge(c card, req Request, f findings) (code, why string) {
 	chip := chipEntry(req.Entry)
 	switch {
-	case f.fault != "":
-		return codeFault, f.fault
+	case f.code != "":
+		return f.code, f.why
 	case !f.ReferenceOK:
 		return codeFault, "the reference record does not fit the card"
 	case req.HasPIN && c.pvkName == "":

@@ -31,10 +31,13 @@ type scripted struct {
 
 func (s *scripted) Verify(_ context.Context, r api.VerifyRequest) (api.Verdict, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.asked != nil {
-		s.asked()
+	asked := s.asked
+	s.mu.Unlock()
+	if asked != nil {
+		asked() // may ask again or change the script
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	v := s.verdict
 	if !r.PIN {
 		v.PIN = api.PINNone
@@ -198,14 +201,7 @@ func TestStatus(t *testing.T) {
 // for a right PIN, and the fourth payment is not even verified.
 func TestPINTry(t *testing.T) {
 	o, hsm := open(t)
-	left := func() (n int64) {
-		if err := o.st.Read(context.Background(), func(q store.Querier) error {
-			return q.QueryRow(`SELECT pin_left FROM card WHERE token = 'tok'`).Scan(&n)
-		}); err != nil {
-			t.Error(err)
-		}
-		return n
-	}
+	left := func() int64 { return triesLeft(t, o) }
 	seen := []int64{}
 	hsm.asked = func() { seen = append(seen, left()) }
 	hsm.say(api.PINWrong, api.CryptogramRight)
@@ -232,20 +228,89 @@ func TestPINTry(t *testing.T) {
 	}
 }
 
-// TestPINTryIsNotReturnedByAnOutage: an attacker who cuts the boundary off after
-// each try gains nothing.
-func TestPINTryIsNotReturnedByAnOutage(t *testing.T) {
+// TestPINTryWithoutVerdict: a try that the boundary never judged goes back, a
+// bounded number of times, and never into a count that was restored since.
+func TestPINTryWithoutVerdict(t *testing.T) {
 	o, hsm := open(t)
-	hsm.err = fmt.Errorf("down: %w", api.ErrUnavailable)
-	for n := 1; n <= 3; n++ {
-		if r, err := o.Authorize(t.Context(), ask(n, 1)); err == nil {
-			t.Fatalf("an outage gave %+v", r)
+	outage := func(n int, err error, code string) {
+		t.Helper()
+		hsm.err = err
+		if got := authorize(t, o, ask(n, 1)); got.Code != code || got.Approved {
+			t.Errorf("a boundary that fails gives %+v, want %s", got, code)
 		}
+		hsm.err = nil
+	}
+	down := fmt.Errorf("down: %w", api.ErrUnavailable)
+	for n := range maxReturned {
+		outage(n+1, down, "91")
+	}
+	if n := triesLeft(t, o); n != 3 {
+		t.Fatalf("%d tries left after outages, want 3", n)
+	}
+	outage(20, api.ErrHandle, "96")
+	if n := triesLeft(t, o); n != 2 {
+		t.Errorf("%d tries left after one outage too many, want 2", n)
 	}
 	hsm.say(api.PINRight, api.CryptogramRight)
-	if got := authorize(t, o, ask(4, 1)); got.Code != "75" {
-		t.Errorf("after three tries that came to nothing: %s, want 75", got.Code)
+	authorize(t, o, ask(21, 1))
+	outage(22, api.ErrHandle, "96")
+	if n := triesLeft(t, o); n != 3 {
+		t.Errorf("%d tries left, want 3: a right PIN begins a new count", n)
 	}
+}
+
+// TestPINTryOfAnOlderCount: payment A takes a try, B restores the count with the
+// right PIN and C spends one; then A's outage must not give C's try back.
+func TestPINTryOfAnOlderCount(t *testing.T) {
+	o, hsm := open(t)
+	hsm.asked = func() {
+		hsm.asked = nil
+		hsm.say(api.PINRight, api.CryptogramRight)
+		authorize(t, o, ask(2, 1))
+		hsm.say(api.PINWrong, api.CryptogramRight)
+		authorize(t, o, ask(3, 1))
+		hsm.err = api.ErrUnavailable
+	}
+	if got := authorize(t, o, ask(1, 1)); got.Code != "91" {
+		t.Errorf("an outage gives %+v", got)
+	}
+	if n := triesLeft(t, o); n != 2 {
+		t.Errorf("%d tries left, want 2", n)
+	}
+}
+
+// TestPINTryOfAReversedPayment: a reversal that overtakes the verdict changes
+// nothing about the try: a wrong PIN stays spent, so a terminal that reverses
+// its own payments cannot guess for ever.
+func TestPINTryOfAReversedPayment(t *testing.T) {
+	for verdict, want := range map[api.PINVerdict]int64{api.PINWrong: 1, api.PINRight: 3} {
+		o, hsm := open(t)
+		hsm.say(api.PINWrong, api.CryptogramRight)
+		authorize(t, o, ask(1, 1))
+		hsm.say(verdict, api.CryptogramRight)
+		r := ask(2, 1)
+		hsm.asked = func() {
+			if err := o.Reverse(context.Background(), reversalOf(r)); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := authorize(t, o, r); got.Code != "68" {
+			t.Errorf("an overtaken payment gives %+v", got)
+		}
+		if n := triesLeft(t, o); n != want {
+			t.Errorf("%s: %d tries left, want %d", verdict, n, want)
+		}
+	}
+}
+
+func triesLeft(t *testing.T, o *OnUs) (n int64) {
+	t.Helper()
+	if err := o.st.Read(context.Background(), func(q store.Querier) error {
+		return q.QueryRow(`SELECT pin_left FROM card WHERE token = 'tok'`).Scan(&n)
+	}); err != nil {
+		t.Error(err)
+	}
+	return n
 }
 
 // TestCryptogramOnce: neither the same cryptogram under another key nor an older
@@ -417,16 +482,24 @@ func TestConcurrentSpending(t *testing.T) {
 // TestSettle: what a crash left pending ends as declined and can be reversed.
 func TestSettle(t *testing.T) {
 	o, hsm := open(t)
-	hsm.err = api.ErrUnavailable
 	r := ask(1, 100)
-	if _, err := o.Authorize(t.Context(), r); err == nil {
-		t.Fatal("an outage gave an answer")
+	if _, err := o.begin(t.Context(), r); err != nil { // and no more: the process died
+		t.Fatal(err)
+	}
+	if n := triesLeft(t, o); n != 2 {
+		t.Fatalf("%d tries left before the settlement, want 2", n)
 	}
 	if n, err := o.Settle(t.Context(), "n2", at); err != nil || n != 0 {
 		t.Errorf("another node settled %d, %v", n, err)
 	}
+	if n := triesLeft(t, o); n != 2 {
+		t.Errorf("%d tries left after another node's settlement, want 2", n)
+	}
 	if n, err := o.Settle(t.Context(), "n1", at); err != nil || n != 1 {
 		t.Errorf("settled %d, %v", n, err)
+	}
+	if n := triesLeft(t, o); n != 3 {
+		t.Errorf("%d tries left after the settlement, want 3", n)
 	}
 	hsm.say(api.PINRight, api.CryptogramRight)
 	if got := authorize(t, o, r); got.Approved {
@@ -442,6 +515,7 @@ func TestSettle(t *testing.T) {
 func TestCheckFindsOneCent(t *testing.T) {
 	o, _ := open(t)
 	authorize(t, o, ask(1, 100))
+	storetest.Disarm(t, o.st, "issuer_entry")
 	for _, damage := range []string{
 		`UPDATE account SET balance = balance + 1 WHERE id = 'acc'`,
 		`UPDATE issuer_entry SET minor = minor + 1 WHERE account = 'acc' AND rrn <> ''`,
@@ -454,4 +528,19 @@ func TestCheckFindsOneCent(t *testing.T) {
 			t.Errorf("%s: found %v, %v", damage, found, err)
 		}
 	}
+}
+
+// TestEntriesAreImmutable: the database refuses to change what was booked.
+func TestEntriesAreImmutable(t *testing.T) {
+	o, _ := open(t)
+	authorize(t, o, ask(1, 100))
+	for _, damage := range []string{
+		`UPDATE issuer_entry SET minor = 0`,
+		`DELETE FROM issuer_entry`,
+	} {
+		if err := o.st.Do(t.Context(), "damage", func(tx *store.Tx) error { _, err := tx.Exec(damage); return err }); err == nil {
+			t.Errorf("%s was allowed", damage)
+		}
+	}
+	sound(t, o)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"time"
 
 	"tallystick.example/host/internal/store"
 	"tallystick.example/internal/hsm/api"
@@ -50,9 +51,13 @@ var _ Issuer = (*OnUs)(nil)
 // Name is the name of the built-in issuer in the acquirer's ledger.
 func (o *OnUs) Name() string { return "onus" }
 
+// decideWithin bounds the second commit when the caller's time is over: what the
+// boundary could not answer is still written down.
+const decideWithin = 2 * time.Second
+
 // Authorize decides in two commits: the first takes the PIN try, the second
-// restores it when the PIN was right, and decides and posts on what is then
-// committed (rule 9 of the tally). In between the boundary verifies.
+// closes it by the verdict, and decides and posts on what is then committed
+// (rule 9 of the tally). In between the boundary verifies.
 func (o *OnUs) Authorize(ctx context.Context, req Request) (Response, error) {
 	if err := req.check(); err != nil {
 		return Response{}, err
@@ -68,9 +73,11 @@ func (o *OnUs) Authorize(ctx context.Context, req Request) (Response, error) {
 	if begun.decided {
 		return begun.response, nil
 	}
-	found, err := o.verify(ctx, req, begun)
-	if err != nil {
-		return Response{}, err
+	found := o.verify(ctx, req, begun)
+	if ctx.Err() != nil {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), decideWithin)
+		defer cancel()
+		ctx = late
 	}
 	var out Response
 	err = o.st.DoSale(ctx, "issuer.decide", func(tx *store.Tx) error {
@@ -84,16 +91,20 @@ func (o *OnUs) Authorize(ctx context.Context, req Request) (Response, error) {
 	return out, nil
 }
 
-// findings are what the boundary said, or why it could not be asked.
+// findings are what the boundary said, or the code and the reason of an
+// authorization on which it said nothing.
 type findings struct {
 	api.Verdict
-	fault string
+	code, why string
 }
 
+// nothing is the verdict of a boundary that was not asked or gave none.
+var nothing = api.Verdict{PIN: api.PINNone, Cryptogram: api.CryptogramNone, CardCode: api.CardCodeNone, ReferenceOK: true}
+
 // verify asks the boundary for everything that the message carries. A boundary
-// that refuses is a finding, so that the authorization ends as declined; one
-// that cannot be reached leaves the authorization to its reversal.
-func (o *OnUs) verify(ctx context.Context, req Request, b begun) (findings, error) {
+// that refuses or cannot be reached is a finding too, so that the authorization
+// ends as declined.
+func (o *OnUs) verify(ctx context.Context, req Request, b begun) findings {
 	ask := api.VerifyRequest{
 		Handle: req.Handle, Reference: b.card.reference,
 		IMK: b.card.imk, PVK: b.card.pvk, CVK: b.card.cvk,
@@ -102,17 +113,16 @@ func (o *OnUs) verify(ctx context.Context, req Request, b begun) (findings, erro
 		CardCode:   b.card.cvk != "",
 	}
 	if !ask.PIN && !ask.Cryptogram && !ask.CardCode {
-		return findings{Verdict: api.Verdict{PIN: api.PINNone, Cryptogram: api.CryptogramNone,
-			CardCode: api.CardCodeNone, ReferenceOK: true}}, nil
+		return findings{Verdict: nothing}
 	}
 	v, err := o.hsm.Verify(ctx, ask)
 	switch {
 	case err == nil:
-		return findings{Verdict: v}, nil
+		return findings{Verdict: v}
 	case errors.Is(err, api.ErrUnavailable) || ctx.Err() != nil:
-		return findings{}, fmt.Errorf("verifying an authorization: %w", err)
+		return findings{Verdict: nothing, code: codeUnavailable, why: "the boundary could not be asked"}
 	}
-	return findings{fault: "the boundary refused to verify"}, nil
+	return findings{Verdict: nothing, code: codeFault, why: "the boundary refused to verify"}
 }
 
 // Reauthenticate is described at [Issuer].

@@ -50,11 +50,15 @@ func reverse(tx *store.Tx, rev Reversal) error {
 }
 
 // Settle ends every authorization of node that a crash left pending, as declined:
-// nothing was posted for it, and its acquirer reverses it. It returns how many.
+// nothing was posted for it, and its acquirer reverses it. PIN tries that were
+// taken and never judged go back. It returns how many authorizations it ended.
 // It runs at start, before the first request.
 func (o *OnUs) Settle(ctx context.Context, node string, at int64) (int64, error) {
 	var n int64
 	err := o.st.Do(ctx, "issuer.settle", func(tx *store.Tx) error {
+		if err := closeInterrupted(tx, node); err != nil {
+			return err
+		}
 		var err error
 		n, err = tx.Exec(`UPDATE issuer_authorization SET state = $1, code = $2, why = 'interrupted', changed = $3
 			WHERE node = $4 AND state = $5`, stateDeclined, codeUnavailable, at, node, statePending)

@@ -14,7 +14,7 @@ var allOps = sync.OnceValue(func() map[string]Op {
 		cardCodeOps(),
 		cryptogramOps(),
 		transportOps(),
-		emvOps(), kernelOps(),
+		emvOps(), kernelOps(), odaOps(),
 	)
 })
 

@@ -68,7 +68,7 @@ func addCard(ctx context.Context, n *node, a addCardArgs) (addCardResult, error)
 		if tok, _, err = token.Resolve(tx, p.Card); err != nil {
 			return err
 		}
-		_, err = n.audit.Append(tx, audit.Entry{Kind: "card.add", Actor: actor(), Object: tok, Detail: "account " + a.Account, At: n.now()})
+		_, err = n.audit.Append(tx, audit.Entry{Kind: "card.add", Actor: actor(ctx), Object: tok, Detail: "account " + a.Account, At: n.now()})
 		return err
 	})
 	if err != nil {

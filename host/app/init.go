@@ -246,7 +246,7 @@ func (n *node) firstKeys(ctx context.Context) error {
 			if err := terminals.PutKey(tx, terminals.HostKey{Name: k.name, Key: key, Label: k.label, Since: n.now()}); err != nil {
 				return err
 			}
-			_, err := n.audit.Append(tx, audit.Entry{Kind: "key.generated", Actor: actor(), Object: k.name, Detail: "check value " + key.KCV, At: n.now()})
+			_, err := n.audit.Append(tx, audit.Entry{Kind: "key.generated", Actor: actor(ctx), Object: k.name, Detail: "check value " + key.KCV, At: n.now()})
 			return err
 		})
 		if err != nil {

@@ -23,6 +23,7 @@ import (
 	"tallystick.example/host/internal/token"
 	"tallystick.example/internal/cli"
 	"tallystick.example/internal/conf"
+	"tallystick.example/internal/control"
 )
 
 // rrnBlock is how many retrieval reference numbers a node leases at a time.
@@ -166,11 +167,17 @@ func (n *node) close() error {
 // note audits an act of an operator in a commit of its own, before it is done.
 func (n *node) note(ctx context.Context, kind, object, detail string) error {
 	return n.books.Do(ctx, "app.note", func(tx *store.Tx) error {
-		_, err := n.audit.Append(tx, audit.Entry{Kind: kind, Actor: actor(), Object: object, Detail: detail, At: n.now()})
+		_, err := n.audit.Append(tx, audit.Entry{Kind: kind, Actor: actor(ctx), Object: object, Detail: detail, At: n.now()})
 		return err
 	})
 }
 
-// actor is the operator of a command: the user of the process, since the control
-// socket admits nobody else but root.
-func actor() string { return fmt.Sprintf("operator:uid-%d", os.Getuid()) }
+// actor is the operator of a command: the user at the other end of the control
+// socket, or the user of the process when the command works on the books itself.
+func actor(ctx context.Context) string {
+	uid, ok := control.Peer(ctx)
+	if !ok {
+		uid = os.Getuid()
+	}
+	return fmt.Sprintf("operator:uid-%d", uid)
+}

@@ -22,7 +22,7 @@ type retryResult struct {
 }
 
 func retryOutbox(ctx context.Context, n *node, _ noArgs) (retryResult, error) {
-	done, err := n.engine.Retry(ctx, actor())
+	done, err := n.engine.Retry(ctx, actor(ctx))
 	if err != nil {
 		return retryResult{}, classified("the outbox cannot be changed", err)
 	}

@@ -67,7 +67,7 @@ func addTerminal(ctx context.Context, n *node, a addTerminalArgs) (addTerminalRe
 		if err := terminals.AddCertificate(tx, a.ID, print[:], cert.NotAfter.UnixMicro()); err != nil {
 			return err
 		}
-		_, err = n.audit.Append(tx, audit.Entry{Kind: "terminal.add", Actor: actor(), Object: a.ID,
+		_, err = n.audit.Append(tx, audit.Entry{Kind: "terminal.add", Actor: actor(ctx), Object: a.ID,
 			Detail: fmt.Sprintf("merchant %s, certificate %x", a.Merchant, print[:8]), At: at})
 		return err
 	})
@@ -137,7 +137,7 @@ func blockTerminal(ctx context.Context, n *node, a terminalArgs) (terminalResult
 		if err := terminals.SetStatus(tx, a.ID, terminals.Blocked, at); err != nil {
 			return err
 		}
-		_, err := n.audit.Append(tx, audit.Entry{Kind: "terminal.block", Actor: actor(), Object: a.ID, At: at})
+		_, err := n.audit.Append(tx, audit.Entry{Kind: "terminal.block", Actor: actor(ctx), Object: a.ID, At: at})
 		return err
 	})
 	if err != nil {

@@ -72,7 +72,7 @@ func terminalKeys(ctx context.Context, n *node, a terminalKeysArgs) (terminalKey
 		return terminalKeysResult{}, boundaryFailure(err)
 	}
 	r := terminalKeysResult{Terminal: a.ID, Scheme: a.Scheme, SetID: fmt.Sprintf("%X", set.ID), KCV: exported.KCV, Test: test}
-	if err := n.books.Do(ctx, "app.terminal.keys", func(tx *store.Tx) error { return n.register(tx, a, set) }); err != nil {
+	if err := n.books.Do(ctx, "app.terminal.keys", func(tx *store.Tx) error { return n.register(tx, actor(ctx), a, set) }); err != nil {
 		return terminalKeysResult{}, classified("the key set cannot be registered", err)
 	}
 	if err := writeKeys(a.Out, &r, exported.Block, transport); err != nil {
@@ -82,7 +82,7 @@ func terminalKeys(ctx context.Context, n *node, a terminalKeysArgs) (terminalKey
 }
 
 // register stores the set and retires others when asked to.
-func (n *node) register(tx *store.Tx, a terminalKeysArgs, set api.KeySet) error {
+func (n *node) register(tx *store.Tx, actor string, a terminalKeysArgs, set api.KeySet) error {
 	if a.Retire {
 		old, err := terminals.KeySets(tx, a.ID)
 		if err != nil {
@@ -100,7 +100,7 @@ func (n *node) register(tx *store.Tx, a terminalKeysArgs, set api.KeySet) error 
 	if err := terminals.AddKeySet(tx, a.ID, set); err != nil {
 		return err
 	}
-	_, err := n.audit.Append(tx, audit.Entry{Kind: "terminal.keys.done", Actor: actor(), Object: a.ID, Detail: fmt.Sprintf("set %X", set.ID), At: n.now()})
+	_, err := n.audit.Append(tx, audit.Entry{Kind: "terminal.keys.done", Actor: actor, Object: a.ID, Detail: fmt.Sprintf("set %X", set.ID), At: n.now()})
 	return err
 }
 

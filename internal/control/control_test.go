@@ -49,6 +49,9 @@ func handler(ctx context.Context, r control.Request, emit func(any) error) (any,
 			return nil, cli.Fail(cli.ExitUsage, "bad arguments", "", err)
 		}
 		return a, errors.Join(emit(echo{"one"}), emit(echo{"two"}))
+	case "who":
+		uid, ok := control.Peer(ctx)
+		return map[string]any{"uid": uid, "known": ok}, nil
 	case "wait":
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -116,5 +119,20 @@ func TestSocketIsPrivateAndExclusive(t *testing.T) {
 	}
 	if err := control.Call(t.Context(), path+"x", "echo", nil, nil, nil); !errors.Is(err, control.ErrNotRunning) {
 		t.Errorf("no program: %v", err)
+	}
+}
+
+// TestPeer: a handler learns from the kernel who asks.
+func TestPeer(t *testing.T) {
+	var who struct {
+		UID   int  `json:"uid"`
+		Known bool `json:"known"`
+	}
+	err := control.Call(t.Context(), start(t, handler), "who", nil, nil, &who)
+	if err != nil || !who.Known || who.UID != os.Getuid() {
+		t.Errorf("the handler was told of %+v, %v", who, err)
+	}
+	if uid, ok := control.Peer(t.Context()); ok {
+		t.Errorf("a context without socket names user %d", uid)
 	}
 }

@@ -28,7 +28,8 @@ const (
 )
 
 // A Handler carries out one request. emit sends an event and fails when the
-// client has gone; ctx ends then too. The result is encoded as JSON.
+// client has gone; ctx ends then too, and tells who asks (see [Peer]). The result
+// is encoded as JSON.
 type Handler func(ctx context.Context, r Request, emit func(any) error) (any, error)
 
 // A Server listens on a control socket.
@@ -107,7 +108,7 @@ func (s *Server) serve(ctx context.Context, c *net.UnixConn) {
 		return
 	}
 	s.log.WithFields(logrus.Fields{"command": r.Command, "uid": uid}).Info("control request")
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(context.WithValue(ctx, peerKey{}, uid))
 	defer cancel()
 	// The client sends nothing more: a read that returns means it has gone.
 	go func() {
@@ -191,6 +192,15 @@ func decodeStrict(b []byte, v any) error {
 		return errors.New("there is more than one JSON value")
 	}
 	return nil
+}
+
+type peerKey struct{}
+
+// Peer returns the user id at the other end of the socket, as the kernel says,
+// from the context of a [Handler]; false in any other context.
+func Peer(ctx context.Context) (uid int, ok bool) {
+	uid, ok = ctx.Value(peerKey{}).(int)
+	return uid, ok
 }
 
 // peer is the user of the other end (SO_PEERCRED).

@@ -46,9 +46,7 @@ server() {
 need postgresql postgresql-client python3 util-linux
 server
 export TALLYSTICK_TEST_POSTGRES="postgres://postgres@127.0.0.1:$PORT/tallystick?sslmode=disable" CGO_ENABLED=0
-# One package after another: a test of the store ends the connections of a node on
-# the whole server, as an administrator would.
-go test -count=1 -p 1 -timeout 5m -json "${PACKAGES[@]}" >"$WORK/tests.jsonl" 2>"$WORK/tests.err" || failed=1
+go test -count=1 -timeout 5m -json "${PACKAGES[@]}" >"$WORK/tests.jsonl" 2>"$WORK/tests.err" || failed=1
 scripts/accept/postgres.py "$WORK/tests.jsonl" || die "see above"
 [ -z "${failed:-}" ] || { cat "$WORK/tests.err" >&2; die "go test"; }
 say "ok"

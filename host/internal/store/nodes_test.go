@@ -93,7 +93,7 @@ func TestTheOlderOfTwoNodesOfOneNameEnds(t *testing.T) {
 func TestALostConnectionIsReplaced(t *testing.T) {
 	for _, e := range servers() {
 		cfg := e.Config(t)
-		cfg.Sets = sets()
+		cfg.Sets, cfg.Node = sets(), "lost1" // its connections have a name of their own on the server
 		st := storetest.Open(t, cfg)
 		ids(t, st) // has a reader connect
 		for i := range 5 {
@@ -110,7 +110,7 @@ func TestALostConnectionIsReplaced(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		storetest.Exec(t, st, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name = 'tallystick/n1'`)
+		storetest.Exec(t, st, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name = 'tallystick/lost1'`)
 		if got := ids(t, st); len(got) != 5 || st.Stats().Reruns != 3 {
 			t.Errorf("rows %v, stats %+v", got, st.Stats())
 		}

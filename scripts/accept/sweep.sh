@@ -7,9 +7,8 @@
 SEED=${SEED:-1}
 IMAGES=${IMAGES:-50}
 
-# Target and what happens to it; SWEEPS in the environment names others, such as
-# the longer sweep of the boundary that `make soak` runs.
-read -r -a SWEEPS <<<"${SWEEPS:-agent/kill agent/power agent/error host/kill host/power}"
+# Target and what happens to it; SWEEPS in the environment names others.
+read -r -a SWEEPS <<<"${SWEEPS:-agent/kill agent/power agent/error host/kill host/power host/error boundary/kill boundary/power boundary/error}"
 
 sweep() {
 	local target=${1%/*} what=${1#*/} log=$WORK/${1/\//-}.log

@@ -16,8 +16,8 @@ import (
 // The pause between two attempts to dial grows from the first to the second.
 const (
 	minPause    = 20 * time.Millisecond
-	maxPause    = 2 * time.Second
-	dialTimeout = 5 * time.Second // for connecting and greeting
+	maxPause    = 250 * time.Millisecond // a socket of this machine costs little to try
+	dialTimeout = 5 * time.Second        // for connecting and greeting
 )
 
 // A link is one socket of the boundary, dialled anew whenever its connection

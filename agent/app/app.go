@@ -37,10 +37,11 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) (code in
 		_, _ = fmt.Fprintln(stderr, "agent:", err) // nobody is left to tell if this fails
 		return cli.ExitInternal
 	}
-	return cli.Run(ctx, root(stderr), args, stdout, stderr)
+	return cli.Run(ctx, Root(stderr), args, stdout, stderr)
 }
 
-func root(logs io.Writer) *cobra.Command {
+// Root is the command tree of the agent. Logs go to logs.
+func Root(logs io.Writer) *cobra.Command {
 	c := cli.Root("agent", "Run a card terminal", `agent runs a card terminal: card reader on a serial line, EMV, DUKPT, a journal
 that survives power loss, and ISO 8583 over mutual TLS to the host.
 
@@ -55,7 +56,11 @@ Then, from the till:
   agent status               see how the terminal is
 
 A payment is never lost and never doubled: what "agent pay" could not tell,
-"agent status --sale REFERENCE" tells later.`)
+"agent status --sale REFERENCE" tells later.
+
+Exit codes: 0 done, or approved; 1 refused, declined or not possible; 2 wrong
+arguments or configuration; 3 not known here, or something needed cannot be
+reached; 4 journal or registers do not hold together; 5 a fault of the program.`)
 	c.PersistentFlags().String("config", defaultConfig, "configuration `FILE`; agent/sample.yaml documents every key")
 	c.AddCommand(serveCommand(logs), payCommand(), abortCommand(), statusCommand(), journalCommand(), reversalsCommand(),
 		keyCommand(), enrollCommand(), checkConfigCommand(), doctorCommand())

@@ -22,6 +22,10 @@ import (
 func checkConfigCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "check-config", Short: "Check the configuration and open nothing", Args: cobra.NoArgs,
+		Long: `check-config reads the configuration with the environment's overrides and names
+the first fault: an unknown or doubled key, a value out of its range, or what the
+mode does not allow. It opens no other file and needs no running agent. Exit code
+2 when there is a fault.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := load(c)
 			if err != nil {

@@ -35,7 +35,7 @@ func enrollCommand() *cobra.Command {
   the TLS key (P-256), which never leaves this terminal
   a certificate request (CSR) with CN = terminal id and O = merchant id
 
-Have the request signed with "host terminal sign", and put the certificate where
+Have the request signed with "host terminal add", and put the certificate where
 host.certificate says. Run again, it makes what is missing and a new request.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := load(c)

@@ -44,8 +44,8 @@ With --json every step and the outcome are one JSON object each.`,
 			return runPay(c, cfg, a, noReceipt)
 		},
 	}
-	c.Flags().StringVar(&a.Amount, "amount", "", "amount of the goods, such as 12.34, in the terminal's `CURRENCY`")
-	c.Flags().StringVar(&a.Cashback, "cashback", "", "cash to pay out on top, such as 50")
+	c.Flags().StringVar(&a.Amount, "amount", "", "`AMOUNT` of the goods, such as 12.34, in the terminal's currency")
+	c.Flags().StringVar(&a.Cashback, "cashback", "", "`AMOUNT` of cash to pay out on top, such as 50")
 	c.Flags().StringVar(&a.Sale, "sale", "", "the till's `REFERENCE` of the sale, up to 64 characters (default: a random one)")
 	c.Flags().BoolVar(&a.Trace, "trace", false, "show each step of the EMV kernel with its clause")
 	c.Flags().BoolVar(&noReceipt, "no-receipt", false, "do not print the receipts")

@@ -76,6 +76,9 @@ func reversalsCommand() *cobra.Command {
 	c := &cobra.Command{Use: "reversals", Short: "See and push the reversals that are owed to the host"}
 	c.AddCommand(&cobra.Command{
 		Use: "list", Short: "List the reversals that the host has not acknowledged", Args: cobra.NoArgs,
+		Long: `list shows each reversal with the number of its attempt, STAN, amount, reason, how
+often it was sent, and whether it is stuck: sent reversals.stuck_after times, or
+refused by the host. A stuck one is an operator's item at both ends.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := load(c)
 			if err != nil {

@@ -146,8 +146,8 @@ func (n *node) importKey(ctx context.Context, usage, mode string, k pure.Secret)
 }
 
 func cardCommand(logs io.Writer) *cobra.Command {
-	c := &cobra.Command{Use: "card", Short: "Cards of the built-in issuer"}
-	c.AddCommand(cardAddCommand(logs))
+	c := &cobra.Command{Use: "card", Short: "Issue, list and block cards of the built-in issuer"}
+	c.AddCommand(cardAddCommand(logs), cardStatusCommand(logs), cardResetPINCommand(logs), cardListCommand())
 	return c
 }
 
@@ -181,15 +181,15 @@ the issuer's own master key.`,
 	f.StringVar(&a.IMKFile, "imk", "", "`FILE` with the issuer master key of a test card (hex)")
 	f.StringVar(&a.CVKFile, "cvk", "", "`FILE` with the card verification key of a test card (hex)")
 	f.BoolVar(&a.Codes, "check-codes", false, "check card verification values, under --cvk or the issuer's own key")
-	f.StringVar(&a.PSN, "psn", "00", "PAN sequence number, two digits")
-	f.StringVar(&a.Expiry, "expiry", "", "expiry, YYMM")
-	f.StringVar(&a.Profile, "profile", "", "cryptogram profile, such as visa_cvn18; none: a card without chip")
-	f.StringVar(&a.Account, "account", "", "account id; opened when it is new")
-	f.IntVar(&a.Currency, "currency", 978, "currency of the account, ISO 4217 number")
-	f.Int64Var(&a.Balance, "balance", 0, "opening balance in minor units")
-	f.Int64Var(&a.Credit, "credit", 0, "how far below zero the account may go, minor units")
-	f.IntVar(&a.Tries, "tries", 3, "PIN tries, 1 to 15")
-	f.IntVar(&a.CodeAt, "code-at", 5, "where the card verification value begins behind the service code of track 2")
+	f.StringVar(&a.PSN, "psn", "00", "PAN sequence number, two `DIGITS`")
+	f.StringVar(&a.Expiry, "expiry", "", "expiry, `YYMM`")
+	f.StringVar(&a.Profile, "profile", "", "cryptogram profile `NAME`, such as visa_cvn18; none: a card without chip")
+	f.StringVar(&a.Account, "account", "", "account `ID`; opened when it is new")
+	f.IntVar(&a.Currency, "currency", 978, "currency of the account, ISO 4217 `NUMBER`")
+	f.Int64Var(&a.Balance, "balance", 0, "opening balance in minor `UNITS`")
+	f.Int64Var(&a.Credit, "credit", 0, "how far below zero the account may go, minor `UNITS`")
+	f.IntVar(&a.Tries, "tries", 3, "PIN tries, `N` from 1 to 15")
+	f.IntVar(&a.CodeAt, "code-at", 5, "`N`, where the card verification value begins behind the service code of track 2")
 	for _, name := range []string{"pan", "expiry", "account"} {
 		_ = c.MarkFlagRequired(name) // fails only for a flag that does not exist
 	}

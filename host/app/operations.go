@@ -24,12 +24,15 @@ type operation func(ctx context.Context, n *node, args json.RawMessage) (any, er
 
 // operations are what the control socket understands.
 var operations = map[string]operation{
-	"terminal.add":   on(addTerminal),
-	"terminal.block": on(blockTerminal),
-	"terminal.keys":  on(terminalKeys),
-	"card.add":       on(addCard),
-	"outbox.retry":   on(retryOutbox),
-	"status":         on(status),
+	"terminal.add":     on(addTerminal),
+	"terminal.block":   on(blockTerminal),
+	"terminal.unblock": on(unblockTerminal),
+	"terminal.keys":    on(terminalKeys),
+	"card.add":         on(addCard),
+	"card.status":      on(cardStatus),
+	"card.reset-pin":   on(resetPIN),
+	"outbox.retry":     on(retryOutbox),
+	"status":           on(status),
 }
 
 // on makes an operation of a function with typed arguments, which it reads

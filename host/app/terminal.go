@@ -132,24 +132,40 @@ type terminalResult struct {
 
 // blockTerminal ends a terminal's access; its live connections are cut.
 func blockTerminal(ctx context.Context, n *node, a terminalArgs) (terminalResult, error) {
-	err := n.books.Do(ctx, "app.terminal.block", func(tx *store.Tx) error {
-		at := n.now()
-		if err := terminals.SetStatus(tx, a.ID, terminals.Blocked, at); err != nil {
-			return err
-		}
-		_, err := n.audit.Append(tx, audit.Entry{Kind: "terminal.block", Actor: actor(ctx), Object: a.ID, At: at})
-		return err
-	})
+	r, err := n.setTerminal(ctx, "terminal.block", a.ID, terminals.Blocked)
 	if err != nil {
 		return terminalResult{}, classified("the terminal cannot be blocked", err)
 	}
 	n.cut(ctx)
-	return terminalResult{a.ID, string(terminals.Blocked)}, nil
+	return r, nil
+}
+
+// unblockTerminal lets a blocked terminal in again, with the certificates and
+// keys that it had.
+func unblockTerminal(ctx context.Context, n *node, a terminalArgs) (terminalResult, error) {
+	r, err := n.setTerminal(ctx, "terminal.unblock", a.ID, terminals.Active)
+	if err != nil {
+		return terminalResult{}, classified("the terminal cannot be unblocked", err)
+	}
+	return r, nil
+}
+
+// setTerminal changes the status of a terminal and audits it, in one commit.
+func (n *node) setTerminal(ctx context.Context, kind, id string, s terminals.Status) (terminalResult, error) {
+	err := n.books.Do(ctx, "app."+kind, func(tx *store.Tx) error {
+		at := n.now()
+		if err := terminals.SetStatus(tx, id, s, at); err != nil {
+			return err
+		}
+		_, err := n.audit.Append(tx, audit.Entry{Kind: kind, Actor: actor(ctx), Object: id, At: at})
+		return err
+	})
+	return terminalResult{id, string(s)}, err
 }
 
 func terminalCommand(logs io.Writer) *cobra.Command {
 	c := &cobra.Command{Use: "terminal", Short: "Register, block and key terminals"}
-	c.AddCommand(terminalAddCommand(logs), terminalBlockCommand(logs), terminalKeysCommand(logs), terminalListCommand())
+	c.AddCommand(terminalAddCommand(logs), terminalBlockCommand(logs), terminalUnblockCommand(logs), terminalKeysCommand(logs), terminalListCommand())
 	return c
 }
 
@@ -201,6 +217,22 @@ message of it is believed any more. What it still owes stays on its journal.`,
 				return err
 			}
 			return cli.Print(cmd, r, "terminal "+r.ID+" is blocked")
+		},
+	}
+}
+
+func terminalUnblockCommand(logs io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use: "unblock TID", Short: "Let a blocked terminal in again", Args: cobra.ExactArgs(1),
+		Long: `unblock lets a blocked terminal in again, with the certificates and the key sets
+that it had. A terminal that was out of sight gets new ones first: host terminal
+add and host terminal keys --retire.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var r terminalResult
+			if err := do(cmd, logs, "terminal.unblock", terminalArgs{args[0]}, &r); err != nil {
+				return err
+			}
+			return cli.Print(cmd, r, "terminal "+r.ID+" is active")
 		},
 	}
 }

@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"tallystick.example/host/internal/store"
@@ -102,19 +103,13 @@ func addCard(tx *store.Tx, n NewCard) error {
 		currency: n.Currency, at: n.At})
 }
 
-// SetStatus changes the status of a card, or answers ErrNotFound.
+// SetStatus changes the status of a card (see [IsStatus]), or answers ErrNotFound.
 func (o *OnUs) SetStatus(ctx context.Context, token, status string) error {
-	return o.change(ctx, token, `UPDATE card SET status = $1 WHERE token = $2`, status)
-}
-
-// ResetPIN gives a card all its PIN tries back, or answers ErrNotFound.
-func (o *OnUs) ResetPIN(ctx context.Context, token string) error {
-	return o.st.Do(ctx, "issuer.reset-pin", func(tx *store.Tx) error { return restoreTries(tx, token) })
-}
-
-func (o *OnUs) change(ctx context.Context, token, query string, arg any) error {
-	return o.st.Do(ctx, "issuer.change", func(tx *store.Tx) error {
-		n, err := tx.Exec(query, arg, token)
+	if !IsStatus(status) {
+		return errors.New("issuer: no such status of a card")
+	}
+	return o.st.Do(ctx, "issuer.status", func(tx *store.Tx) error {
+		n, err := tx.Exec(`UPDATE card SET status = $1 WHERE token = $2`, status, token)
 		if err != nil {
 			return fmt.Errorf("changing a card: %w", err)
 		}
@@ -123,4 +118,36 @@ func (o *OnUs) change(ctx context.Context, token, query string, arg any) error {
 		}
 		return nil
 	})
+}
+
+// ResetPIN gives a card all its PIN tries back, or answers ErrNotFound.
+func (o *OnUs) ResetPIN(ctx context.Context, token string) error {
+	return o.st.Do(ctx, "issuer.reset-pin", func(tx *store.Tx) error { return restoreTries(tx, token) })
+}
+
+// A Listed card is what an operator may see of one.
+type Listed struct {
+	Token    string `json:"token"`
+	Account  string `json:"account"`
+	Expiry   string `json:"expiry"` // YYMM
+	Status   string `json:"status"`
+	PINLeft  int64  `json:"pin_left"`
+	PINLimit int64  `json:"pin_limit"`
+}
+
+// Cards lists all cards in the order in which they were issued.
+func (o *OnUs) Cards(ctx context.Context) ([]Listed, error) {
+	var cards []Listed
+	err := o.st.Read(ctx, func(q store.Querier) error {
+		return q.Each(func(scan store.Scan) error {
+			var c Listed
+			err := scan(&c.Token, &c.Account, &c.Expiry, &c.Status, &c.PINLeft, &c.PINLimit)
+			cards = append(cards, c)
+			return err
+		}, `SELECT token, account, expiry, status, pin_left, pin_limit FROM card ORDER BY added, token`)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing cards: %w", err)
+	}
+	return cards, nil
 }

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"tallystick.example/host/internal/store"
 	"tallystick.example/internal/hsm/api"
@@ -16,6 +17,11 @@ const (
 	CardLost    = "lost"
 	CardStolen  = "stolen"
 )
+
+// IsStatus reports whether s is one of the statuses of a card.
+func IsStatus(s string) bool {
+	return slices.Contains([]string{CardActive, CardBlocked, CardLost, CardStolen}, s)
+}
 
 // card is a row of the table of that name, with its keys.
 type card struct {

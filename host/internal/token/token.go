@@ -89,6 +89,22 @@ func byLookup(q store.Querier, lookup [32]byte) (string, error) {
 	return id, nil
 }
 
+// Lookup reads the keyed look-up value of a token, or ErrNotFound.
+func Lookup(q store.Querier, tokenID string) (lookup [32]byte, err error) {
+	var b []byte
+	err = q.QueryRow(`SELECT lookup FROM token_lookup WHERE token = $1`, tokenID).Scan(&b)
+	if errors.Is(err, sql.ErrNoRows) {
+		return lookup, ErrNotFound
+	}
+	if err == nil && copy(lookup[:], b) != len(lookup) {
+		err = errors.New("token: a look-up value of the wrong length")
+	}
+	if err != nil {
+		return lookup, fmt.Errorf("reading a look-up value: %w", err)
+	}
+	return lookup, nil
+}
+
 // Get reads the record of a token, or ErrNotFound.
 func Get(q store.Querier, tokenID string) (Record, error) {
 	r := Record{Token: tokenID}

@@ -1,0 +1,50 @@
+//go:build !(386 || arm || mips || mipsle)
+
+package spec
+
+import (
+	"encoding/json"
+	"fmt"
+
+	moov "github.com/moov-io/iso8583"
+	"github.com/moov-io/iso8583/specs"
+)
+
+// Moov builds the specification of github.com/moov-io/iso8583, after [Spec.Check],
+// which keeps that library from the inputs that make it panic. Each call returns
+// a new value. The error is an *[Error] or that library's own.
+func (s *Spec) Moov() (*moov.MessageSpec, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("writing the specification: %w", err)
+	}
+	m, err := specs.ImportJSON(raw)
+	if err != nil {
+		return nil, fmt.Errorf("building the specification: %w", err)
+	}
+	return m, nil
+}
+
+// JSON writes the specification in the JSON form of github.com/moov-io/iso8583,
+// elements in order. [Load] reads it back to the same.
+func (s *Spec) JSON() ([]byte, error) {
+	m, err := s.Moov()
+	if err != nil {
+		return nil, err
+	}
+	return Export(m)
+}
+
+// Export writes a specification of that library, such as iso8583.Spec, in its
+// JSON form. The error is that library's own: a field that its JSON form cannot
+// express, such as one with a packer of its own.
+func Export(m *moov.MessageSpec) ([]byte, error) {
+	b, err := specs.ExportJSON(m)
+	if err != nil {
+		return nil, fmt.Errorf("exporting the specification: %w", err)
+	}
+	return b, nil
+}

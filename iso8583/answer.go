@@ -13,12 +13,11 @@ func Answer(req *Message, rc string) (*Message, error) {
 		return nil, &RuleError{DE: 0, Reason: "the message type has no answer"}
 	}
 	m := New(t)
-	m.buf = make([]byte, 0, 256)
 	col := column(t)
 	for i := range sortedElements {
 		e := &sortedElements[i]
 		if p := e.in(col); p == EchoMandatory || p == EchoIfPresent {
-			m.copyFrom(req, e.DE)
+			m.CopyFrom(req, e.DE)
 		}
 	}
 	m.SetText(39, rc)

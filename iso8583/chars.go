@@ -1,6 +1,9 @@
 package iso8583
 
-import "encoding/binary"
+import "tallystick.example/iso8583/codec"
+
+// specName names the layout.
+const specName = "Tallystick terminal interface, ISO 8583:1987"
 
 // The alphabets of text elements (ISO 8583:1987, 4.3).
 var (
@@ -11,8 +14,8 @@ var (
 	charsZ   = alphabet(func(b byte) bool { return b >= '0' && b <= '9' || b == '=' || b == 'D' })
 )
 
-func alphabet(in func(byte) bool) *[256]bool {
-	t := new([256]bool)
+func alphabet(in func(byte) bool) *codec.Alphabet {
+	t := new(codec.Alphabet)
 	for i := range t {
 		t[i] = in(byte(i))
 	}
@@ -20,7 +23,7 @@ func alphabet(in func(byte) bool) *[256]bool {
 }
 
 // charsOf is the alphabet of a text element of the table, the widest for others.
-func charsOf(de int) *[256]bool {
+func charsOf(de int) *codec.Alphabet {
 	e, _ := elementOf(de)
 	switch e.Format {
 	case "an":
@@ -30,7 +33,3 @@ func charsOf(de int) *[256]bool {
 	}
 	return charsANS
 }
-
-func be64(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
-
-func put64(dst []byte, v uint64) []byte { return binary.BigEndian.AppendUint64(dst, v) }

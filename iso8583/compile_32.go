@@ -2,6 +2,8 @@
 
 package iso8583
 
-// native is the codec of the interface, made from the table of elements: version
+import "tallystick.example/iso8583/codec"
+
+// declared is the layout of the interface, from the table of elements: version
 // 0.26.1 of github.com/moov-io/iso8583 does not compile where an int has 32 bits.
-var native = codecOf(sortedElements)
+func declared() codec.Layout { return tableLayout() }

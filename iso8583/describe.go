@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tallystick.example/internal/pure/ber"
+	"tallystick.example/iso8583/codec"
 )
 
 // A Line describes one element or one tag within it, fit to be shown: sensitive
@@ -69,9 +70,9 @@ func (m *Message) shown(e *Element) string {
 	switch {
 	case e.Sensitive || e.DE == 55 || e.DE == 63:
 		return fmt.Sprintf("[%d bytes]", len(c))
-	case native.slots[e.DE].kind == kindDigits:
+	case native.Encoding(e.DE) == codec.BCD:
 		return m.Digits(e.DE)
-	case native.slots[e.DE].kind == kindText:
+	case native.Encoding(e.DE) == codec.ASCII:
 		return m.Text(e.DE)
 	}
 	return strings.ToUpper(hex.EncodeToString(c))

@@ -15,6 +15,7 @@ import (
 
 	"tallystick.example/internal/pure/bcd"
 	"tallystick.example/iso8583"
+	"tallystick.example/iso8583/codec"
 )
 
 // plainBCD is moov's BCD encoder without its tables: same bytes, faster.
@@ -78,7 +79,7 @@ var stricter = map[string]string{
 	"bytes follow the last element":          "a message has nothing after its last element (ISO 8583:1987, 4.2)",
 	"the filling nibble is not zero":         "an odd number of digits is filled with zero; anything else would not pack to the same bytes",
 	"a character is not allowed":             "an, ans and z have alphabets (ISO 8583:1987, 4.3)",
-	"a third bitmap is not allowed":          "DE 65 is 0 (ISO 8583:1987, 4.2)",
+	codec.ReasonManyMaps:                     "DE 65 is 0 (ISO 8583:1987, 4.2)",
 	"the second bitmap is empty":             "a second bitmap is there only when it announces something; else the MAC had two places",
 	"the length is zero":                     "an element that is present has a value",
 	"the message is longer than the maximum": "memory is bounded",
@@ -149,7 +150,7 @@ func TestStricter(t *testing.T) {
 		"bytes follow the last element":          unhex("0200" + "0020000000000000" + "000001" + "00"),
 		"the filling nibble is not zero":         unhex("0200" + "0000040000000000" + "1051"),
 		"a character is not allowed":             unhex("0200" + "0000000002000000" + "2E30"),
-		"a third bitmap is not allowed":          unhex("0200" + "8000000000000000" + "8000000000000000" + "0000000000000000"),
+		codec.ReasonManyMaps:                     unhex("0200" + "8000000000000000" + "8000000000000000" + "0000000000000000"),
 		"the second bitmap is empty":             unhex("0200" + "8020000000000000" + "0000000000000000" + "000001"),
 		"the length is zero":                     unhex("0200" + "0000000000000200" + "0000"),
 		"the message is longer than the maximum": long,
@@ -200,11 +201,11 @@ func TestEveryElement(t *testing.T) {
 			}
 		}
 		raw, err := iso8583.Pack(m)
+		if fe, ok := errors.AsType[*iso8583.FieldError](err); ok && fe.Reason == codec.ReasonTooLong {
+			return
+		}
 		if err != nil {
 			t.Fatal(err)
-		}
-		if len(raw) > iso8583.MaxMessage {
-			return
 		}
 		if err := agree(spec, raw); err != nil {
 			t.Fatal(err)

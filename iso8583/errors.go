@@ -3,23 +3,14 @@ package iso8583
 import (
 	"errors"
 	"fmt"
+
+	"tallystick.example/iso8583/codec"
 )
 
-// A FieldError says that an element cannot be read or written. It never holds
-// the value.
-type FieldError struct {
-	DE     int    // 0 is the MTI, 1 the bitmaps
-	Offset int    // byte offset into the message, -1 for an element that is being set
-	Reason string // without values
-}
-
-// Error names the element, the place and the reason.
-func (e *FieldError) Error() string {
-	if e.Offset < 0 {
-		return fmt.Sprintf("iso8583: DE %d: %s", e.DE, e.Reason)
-	}
-	return fmt.Sprintf("iso8583: DE %d at byte %d: %s", e.DE, e.Offset, e.Reason)
-}
+// A FieldError says that an element cannot be read or written: its DE, a byte
+// offset into the message (-1 for an element that is being set) and a reason. It
+// never holds the value.
+type FieldError = codec.FieldError
 
 // A RuleError says that a readable message breaks a rule of the message table.
 // It never holds the value of an element.

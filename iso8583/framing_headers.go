@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"tallystick.example/internal/pure/bcd"
 )
 
 // A LengthHeader is the way in which the length of a frame is written before it. The
@@ -91,10 +93,8 @@ func (h LengthHeader) length(head []byte) (uint64, bool) {
 		}
 		return n, true
 	case BCD2:
-		if !decimal(head) {
-			return 0, false
-		}
-		return uint64(head[0]>>4)*1000 + uint64(head[0]&15)*100 + uint64(head[1]>>4)*10 + uint64(head[1]&15), true
+		n, err := bcd.Uint(head)
+		return n, err == nil
 	}
 	return uint64(binary.BigEndian.Uint16(head)), true
 }

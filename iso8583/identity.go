@@ -3,7 +3,9 @@ package iso8583
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"math/bits"
+	"strings"
+
+	"tallystick.example/iso8583/codec"
 )
 
 // An Identity is what must be readable of a message for it to get any answer.
@@ -18,39 +20,17 @@ type Identity struct {
 // character or an element that is not allowed does not hide the identity. It
 // reports false when one of the three is not there or not readable.
 func Identify(raw []byte) (Identity, bool) {
-	t, bm, off, err := header(raw)
-	if err != nil {
+	m := codec.NewMessage(native)
+	if m.Skim(raw, 41) != nil {
 		return Identity{}, false
 	}
-	id := Identity{MTI: t}
-	set := bm[0]
-	for set != 0 {
-		lead := bits.LeadingZeros64(set)
-		set &^= 1 << (63 - lead)
-		de := lead + 1
-		s := &native.slots[de]
-		start, n, reason := s.length(raw, off)
-		if reason != "" {
-			return Identity{}, false
-		}
-		content := raw[start : start+s.size(n)]
-		off = start + s.size(n)
-		if de != 11 && de != 41 {
-			continue
-		}
-		if s.check(content, n) != "" {
-			return Identity{}, false
-		}
-		if de == 11 {
-			id.STAN = digits(content, n)
-			continue
-		}
-		one := Message{bits: [2]uint64{1 << (64 - 41)}, buf: content}
-		one.at[41] = span{0, uint16(n)}
-		id.Terminal = one.Text(41)
-		return id, id.STAN != "" && id.Terminal != ""
+	mti, stan, terminal := m.Value(0), m.Value(11), m.Value(41)
+	if !mti.Valid() || !stan.Valid() || !terminal.Valid() {
+		return Identity{}, false
 	}
-	return Identity{}, false
+	t := mti.Wire()
+	id := Identity{MTI(t[0])<<8 | MTI(t[1]), stan.Text(), strings.TrimRight(terminal.Text(), " ")}
+	return id, id.Terminal != ""
 }
 
 // A MatchKey joins an answer with the request in flight that it answers. It can

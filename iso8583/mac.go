@@ -10,17 +10,15 @@ func PackForMAC(m *Message) ([]byte, error) {
 	if m.err != nil {
 		return nil, m.err
 	}
-	c := *m
+	c := m.wire.Clone()
 	c.Clear(64)
 	c.Clear(128)
 	de := 64
-	if c.bits[1] != 0 {
+	if c.Present()[1] != 0 {
 		de = 128
 	}
-	// The place lies in memory of its own: m.buf stays as it is.
-	c.buf = append(c.buf[:len(c.buf):len(c.buf)], make([]byte, MACSize)...)
-	c.set(de, len(c.buf)-MACSize, MACSize)
-	return native.pack(make([]byte, 0, 32+len(c.buf)), &c), nil
+	c.SetBytes(de, make([]byte, MACSize))
+	return c.AppendTo(nil)
 }
 
 // SealMAC packs m with its MAC. mac computes it over what it is given: the
@@ -47,9 +45,9 @@ func SealMAC(m *Message, mac func(input []byte) ([MACSize]byte, error)) ([]byte,
 // only: the caller has unpacked raw before or will. The error is [ErrNoMAC], or
 // a *FieldError when the bitmaps cannot be read.
 func MACInput(raw []byte) (input, mac []byte, err error) {
-	_, bm, off, ferr := header(raw)
-	if ferr != nil {
-		return nil, nil, ferr
+	bm, off, err := native.Bitmaps(raw)
+	if err != nil {
+		return nil, nil, err
 	}
 	last := bm[0]
 	if bm[1] != 0 {

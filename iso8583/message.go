@@ -4,18 +4,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 
-	"tallystick.example/internal/pure/bcd"
+	"tallystick.example/iso8583/codec"
 )
-
-// A span is where the content of an element lies in the buffer of a message,
-// and how many digits, characters or bytes it has.
-type span struct {
-	off uint32
-	n   uint16
-}
 
 // A Message is one ISO 8583 message: a received one from [Unpack], or one that
 // is being built. Its methods must not be called from several goroutines while
@@ -26,15 +18,23 @@ type span struct {
 // check after each element, and no wrong message can leave.
 type Message struct {
 	mti  MTI
-	bits [2]uint64 // element 1 is bit 63 of the first; bits of elements 1 and 65 stay clear
-	at   [maxElement + 1]span
-	buf  []byte // what was received, then the contents that were set
-	raw  int    // length of what was received
-	err  error
+	wire codec.Message
+	err  error // of what is set within an element
 }
 
 // New begins a message of type t.
-func New(t MTI) *Message { return &Message{mti: t} }
+func New(t MTI) *Message {
+	m := new(Message)
+	m.Reset(t)
+	return m
+}
+
+// Reset begins a message of type t in the memory of m.
+func (m *Message) Reset(t MTI) {
+	m.mti, m.err = t, nil
+	m.wire.Reset(native)
+	m.wire.SetContent(0, []byte{byte(t >> 8), byte(t)}, 4)
+}
 
 // Unpack reads one message: MTI, bitmaps, elements, nothing after them. The
 // message keeps its own copy of raw. Every element is checked for its length
@@ -51,12 +51,13 @@ func Unpack(raw []byte) (*Message, error) {
 // Unpack is like the function [Unpack] into m, whose memory it uses again. After
 // an error m is empty.
 func (m *Message) Unpack(raw []byte) error {
-	m.buf = append(m.buf[:0], raw[:min(len(raw), MaxMessage+1)]...)
-	m.raw, m.err = len(m.buf), nil
-	if err := native.unpack(m); err != nil {
-		*m = Message{buf: m.buf[:0]}
+	m.mti, m.err = 0, nil
+	m.wire.Reset(native)
+	if err := m.wire.Unpack(raw); err != nil {
 		return err
 	}
+	c := m.wire.Value(0).Wire()
+	m.mti = MTI(c[0])<<8 | MTI(c[1])
 	return nil
 }
 
@@ -69,20 +70,20 @@ func (m *Message) AppendTo(dst []byte) ([]byte, error) {
 	if m.err != nil {
 		return nil, m.err
 	}
-	return native.pack(dst, m), nil
+	return m.wire.AppendTo(dst)
 }
 
 // Err is the error of the first setter that failed, nil when none did.
-func (m *Message) Err() error { return m.err }
+func (m *Message) Err() error {
+	if m.err != nil {
+		return m.err
+	}
+	return m.wire.Err()
+}
 
 // Raw returns the bytes that were received, nil for a message that was built.
 // They belong to m: the caller must not change them.
-func (m *Message) Raw() []byte {
-	if m.raw == 0 {
-		return nil
-	}
-	return m.buf[:m.raw:m.raw]
-}
+func (m *Message) Raw() []byte { return m.wire.Raw() }
 
 // Format writes message type and STAN for every verb, never an element that may
 // be sensitive. [Describe] shows more.
@@ -92,183 +93,120 @@ func (m *Message) Format(f fmt.State, _ rune) {
 }
 
 // Clone returns an independent copy.
-func (m *Message) Clone() *Message {
-	c := *m
-	c.buf = slices.Clone(m.buf)
-	return &c
-}
+func (m *Message) Clone() *Message { return &Message{m.mti, *m.wire.Clone(), m.err} }
 
 // MTI is the message type.
 func (m *Message) MTI() MTI { return m.mti }
 
 // Has reports whether element de is present.
-func (m *Message) Has(de int) bool {
-	return de >= 2 && de <= maxElement && m.bits[(de-1)/64]>>(63-(de-1)%64)&1 == 1
-}
+func (m *Message) Has(de int) bool { return de >= 2 && m.wire.Has(de) }
+
+// second reports whether an element of the second bitmap is present.
+func (m *Message) second() bool { return m.wire.Present()[1] != 0 }
+
+// Value is a view of element de, without a copy; 0 is the MTI. Of DE 55 it has
+// the chip's data objects ([codec.Value.Object]).
+func (m *Message) Value(de int) codec.Value { return m.wire.Value(de) }
 
 // content is the wire form of an element without its length, nil when absent.
-func (m *Message) content(de int) []byte {
-	if !m.Has(de) {
-		return nil
-	}
-	p := m.at[de]
-	end := int(p.off) + native.slots[de].size(int(p.n))
-	return m.buf[p.off:end:end]
+func (m *Message) content(de int) []byte { return m.wire.Value(de).Wire() }
+
+// value is element de when it is written in such a way.
+func (m *Message) value(de int, enc codec.Encoding) (v codec.Value, ok bool) {
+	v = m.wire.Value(de)
+	return v, de != 0 && v.Encoding() == enc
 }
 
 // Digits returns a numeric element with its leading zeros, empty when it is
 // absent or not numeric.
 func (m *Message) Digits(de int) string {
-	c := m.content(de)
-	if c == nil || native.slots[de].kind != kindDigits {
-		return ""
+	if v, ok := m.value(de, codec.BCD); ok {
+		return v.Text()
 	}
-	return digits(c, int(m.at[de].n))
+	return ""
 }
-
-// digits writes out n packed digits that have been checked before.
-func digits(packed []byte, n int) string {
-	var scratch [maxDigits]byte
-	d, err := bcd.AppendDigits(scratch[:0], packed, n)
-	if err != nil {
-		panic("iso8583: a message holds digits that were not checked")
-	}
-	return string(d)
-}
-
-// maxDigits is the length of the longest numeric element.
-const maxDigits = 42
 
 // Text returns a text element, a fixed one without the spaces that fill it on
 // the right; empty when it is absent or not a text.
 func (m *Message) Text(de int) string {
-	c := m.content(de)
-	if c == nil || native.slots[de].kind != kindText {
+	v, ok := m.value(de, codec.ASCII)
+	if !ok {
 		return ""
 	}
-	if native.slots[de].prefix == 0 {
-		return strings.TrimRight(string(c), " ")
+	if native.Fixed(de) {
+		return strings.TrimRight(v.Text(), " ")
 	}
-	return string(c)
+	return v.Text()
 }
 
 // Bytes returns a copy of a binary element, nil when it is absent or not binary.
 func (m *Message) Bytes(de int) []byte {
-	if c := m.content(de); c != nil && native.slots[de].kind == kindBinary {
-		return slices.Clone(c)
+	if v, ok := m.value(de, codec.Binary); ok {
+		return slices.Clone(v.Wire())
 	}
 	return nil
 }
 
 // Number returns a numeric element of up to 18 digits as a number, 0 when it is
-// absent.
+// absent or longer than any number of the interface.
 func (m *Message) Number(de int) int64 {
-	n, err := strconv.ParseInt(m.Digits(de), 10, 64)
-	if err != nil {
-		return 0 // absent, or longer than any number of the interface
+	if v, ok := m.value(de, codec.BCD); ok {
+		n, _ := v.Number()
+		return n
 	}
-	return n
+	return 0
 }
 
 // Clear takes element de out.
-func (m *Message) Clear(de int) {
-	if m.Has(de) {
-		m.bits[(de-1)/64] &^= 1 << (63 - (de-1)%64)
-	}
-}
+func (m *Message) Clear(de int) { m.wire.Clear(de) }
 
 // fail keeps the first error of a setter.
-func (m *Message) fail(de int, reason string) {
-	if m.err == nil {
-		m.err = &FieldError{de, -1, reason}
-	}
-}
+func (m *Message) fail(de int, reason string) { m.wire.Fail(de, reason) }
 
-// set puts n digits, characters or bytes of element de, which have been
-// appended to m.buf from start on, in place.
-func (m *Message) set(de, start, n int) {
-	m.at[de] = span{uint32(start), uint16(n)}
-	m.bits[(de-1)/64] |= 1 << (63 - (de-1)%64)
-}
-
-// fits finds the slot of an element that is being set and checks kind and length.
-func (m *Message) fits(de, n int, k kind) (*slot, bool) {
-	if de < 2 || de > maxElement || native.slots[de].kind != k {
+// holds reports whether element de is written in such a way; it is an error of
+// the message when not.
+func (m *Message) holds(de int, enc codec.Encoding) bool {
+	if de < 2 || native.Encoding(de) != enc {
 		m.fail(de, "the element does not hold such a value")
-		return nil, false
+		return false
 	}
-	s := &native.slots[de]
-	if s.prefix == 0 && n != int(s.max) || n == 0 || n > int(s.max) {
-		m.fail(de, "the value has a wrong length")
-		return nil, false
-	}
-	return s, true
+	return true
 }
 
 // SetDigits sets a numeric element: all digits of a fixed one, with leading zeros.
 func (m *Message) SetDigits(de int, digits string) {
-	if _, ok := m.fits(de, len(digits), kindDigits); !ok {
-		return
+	if m.holds(de, codec.BCD) {
+		m.wire.SetText(de, digits)
 	}
-	start := len(m.buf)
-	buf, err := bcd.Append(m.buf, digits)
-	if err != nil {
-		m.fail(de, "the value is not decimal")
-		return
-	}
-	m.buf = buf
-	m.set(de, start, len(digits))
 }
 
 // SetNumber sets a fixed numeric element, filling with zeros on the left. v must
 // not be negative and must fit.
 func (m *Message) SetNumber(de int, v int64) {
-	if de < 2 || de > maxElement || v < 0 {
-		m.fail(de, "the element does not hold such a value")
-		return
+	if m.holds(de, codec.BCD) {
+		m.wire.SetNumber(de, v)
 	}
-	d := strconv.FormatInt(v, 10)
-	if fill := int(native.slots[de].max) - len(d); fill > 0 {
-		d = strings.Repeat("0", fill) + d
-	}
-	m.SetDigits(de, d)
 }
 
 // SetText sets a text element; a fixed one is filled with spaces on the right.
 func (m *Message) SetText(de int, text string) {
-	if de >= 2 && de <= maxElement && native.slots[de].prefix == 0 && text != "" {
-		if fill := int(native.slots[de].max) - len(text); fill > 0 {
+	if !m.holds(de, codec.ASCII) {
+		return
+	}
+	if native.Fixed(de) && text != "" {
+		if fill := native.Length(de) - len(text); fill > 0 {
 			text += strings.Repeat(" ", fill)
 		}
 	}
-	s, ok := m.fits(de, len(text), kindText)
-	if !ok {
-		return
-	}
-	if reason := s.check([]byte(text), len(text)); reason != "" {
-		m.fail(de, reason)
-		return
-	}
-	start := len(m.buf)
-	m.buf = append(m.buf, text...)
-	m.set(de, start, len(text))
+	m.wire.SetText(de, text)
 }
 
 // SetBytes sets a binary element to a copy of b.
 func (m *Message) SetBytes(de int, b []byte) {
-	if _, ok := m.fits(de, len(b), kindBinary); !ok {
-		return
+	if m.holds(de, codec.Binary) {
+		m.wire.SetBytes(de, b)
 	}
-	start := len(m.buf)
-	m.buf = append(m.buf, b...)
-	m.set(de, start, len(b))
 }
 
-// copyFrom takes element de over from another message, when that has it.
-func (m *Message) copyFrom(o *Message, de int) {
-	if c := o.content(de); c != nil {
-		start := len(m.buf)
-		m.buf = append(m.buf, c...)
-		m.set(de, start, int(o.at[de].n))
-	}
-}
+// CopyFrom takes element de over from another message, when that has it.
+func (m *Message) CopyFrom(o *Message, de int) { m.wire.CopyFrom(&o.wire, de) }

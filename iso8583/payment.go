@@ -111,8 +111,8 @@ func (m *Message) setOptional(p Payment) {
 // complete checks a built request. KSN and MAC come when it is sent, so their
 // absence is no error yet.
 func (m *Message) complete() error {
-	if m.err != nil {
-		return m.err
+	if err := m.Err(); err != nil {
+		return err
 	}
 	return validate(m, ToHost, true)
 }
@@ -142,7 +142,7 @@ func NewReversal(request *Message, r Reversal) (*Message, error) {
 	h := Header{Terminal: request.Terminal(), Merchant: request.Merchant(), STAN: r.STAN, At: r.At}
 	m := h.begin(ReversalAdvice, false)
 	for _, de := range [...]int{3, 4, 12, 13, 22, 24, 25, 49} {
-		m.copyFrom(request, de)
+		m.CopyFrom(request, de)
 	}
 	m.SetOriginal(OriginalOf(request))
 	if r.Remaining != 0 {
@@ -168,9 +168,11 @@ func (m *Message) AsRepeat() (*Message, bool) {
 	if !ok {
 		return nil, false
 	}
-	c := m.Clone()
-	c.mti = t
-	c.raw = 0
+	c := New(t)
+	for de := 2; de <= maxElement; de++ {
+		c.CopyFrom(m, de)
+	}
+	c.err = m.Err()
 	return c, true
 }
 
@@ -185,10 +187,10 @@ func NewUpload(request, answer *Message, stan uint32, at time.Time, p Private) (
 	h := Header{Terminal: request.Terminal(), Merchant: request.Merchant(), STAN: stan, At: at}
 	m := h.begin(UploadAdvice, false)
 	for _, de := range [...]int{3, 12, 13, 22, 23, 24, 25} {
-		m.copyFrom(request, de)
+		m.CopyFrom(request, de)
 	}
 	for _, de := range [...]int{4, 37, 38, 39, 49} {
-		m.copyFrom(answer, de)
+		m.CopyFrom(answer, de)
 	}
 	m.SetOriginal(OriginalOf(request))
 	p.OriginalAttemptID = op.AttemptID

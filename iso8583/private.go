@@ -221,7 +221,7 @@ func (m *Message) SetPrivate(p Private) {
 	b, err := p.AppendTo(nil)
 	switch {
 	case err != nil:
-		if m.err == nil {
+		if m.Err() == nil {
 			m.err = err
 		}
 	case len(b) == 0:

@@ -13,12 +13,12 @@ import (
 )
 
 // Spec declares the layout of the messages as a specification of
-// github.com/moov-io/iso8583 with that library's own encoders. The codec of
-// this package is compiled from it, and a differential test holds both to the
-// same result. Each call returns a new value that the caller may change.
+// github.com/moov-io/iso8583 with that library's own encoders. The program that
+// reads and writes them is compiled from it, and a differential test holds both
+// to the same result. Each call returns a new value that the caller may change.
 func Spec() *moov.MessageSpec {
 	s := &moov.MessageSpec{
-		Name: "Tallystick terminal interface, ISO 8583:1987",
+		Name: specName,
 		Fields: map[int]field.Field{
 			0: field.NewString(&field.Spec{Length: 4, Description: "message type identifier", Enc: encoding.BCD, Pref: prefix.BCD.Fixed}),
 			1: field.NewBitmap(&field.Spec{Length: 8, Description: "bitmap", Enc: encoding.Binary, Pref: prefix.Binary.Fixed}),

@@ -3,7 +3,9 @@ package iso8583
 import (
 	"encoding/binary"
 
+	"tallystick.example/internal/pure/bcd"
 	"tallystick.example/internal/pure/secret"
+	"tallystick.example/iso8583/codec"
 )
 
 // The functions of this file write and read the values of DE 63 tags for the
@@ -61,7 +63,7 @@ func getToken(p *Private, v []byte) bool {
 	return allIn(v, charsAN)
 }
 
-func allIn(v []byte, alphabet *[256]bool) bool {
+func allIn(v []byte, alphabet *codec.Alphabet) bool {
 	for _, b := range v {
 		if !alphabet[b] {
 			return false
@@ -121,21 +123,22 @@ func putTotals(dst []byte, p *Private) []byte {
 	dst = append(dst, byte(c/1000<<4|c/100%10), byte(c/10%10<<4|c%10))
 	for _, s := range [...]Total{t.Credits, t.CreditReversals, t.Debits, t.DebitReversals} {
 		dst = binary.BigEndian.AppendUint32(dst, s.Count)
-		dst = put64(dst, uint64(s.Minor))
+		dst = binary.BigEndian.AppendUint64(dst, uint64(s.Minor))
 	}
 	return dst
 }
 
 func getTotals(p *Private, v []byte) bool {
 	t := &Totals{Batch: binary.BigEndian.Uint32(v)}
-	if !decimal(v[4:6]) || v[4]>>4 != 0 {
+	currency, err := bcd.Uint(v[4:6])
+	if err != nil || currency > 999 {
 		return false
 	}
-	t.Currency = uint16(v[4])*100 + uint16(v[5]>>4)*10 + uint16(v[5]&15)
+	t.Currency = uint16(currency)
 	v = v[6:]
 	for _, s := range [...]*Total{&t.Credits, &t.CreditReversals, &t.Debits, &t.DebitReversals} {
 		s.Count = binary.BigEndian.Uint32(v)
-		s.Minor = int64(be64(v[4:]))
+		s.Minor = int64(binary.BigEndian.Uint64(v[4:]))
 		if s.Minor < 0 || s.Minor > maxBatchMinor {
 			return false
 		}
@@ -214,7 +217,7 @@ func putCheckpoint(dst []byte, p *Private) []byte {
 		return dst
 	}
 	dst = append(append(dst, byte(min(len(c.Node), 255))), c.Node...)
-	dst = put64(put64(dst, c.Boot), c.Count)
+	dst = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, c.Boot), c.Count)
 	return append(append(dst, c.Head[:]...), c.Signature[:]...)
 }
 
@@ -225,7 +228,7 @@ func getCheckpoint(p *Private, v []byte) bool {
 	}
 	c := &Checkpoint{Node: string(v[1 : 1+n])}
 	v = v[1+n:]
-	c.Boot, c.Count = be64(v), be64(v[8:])
+	c.Boot, c.Count = binary.BigEndian.Uint64(v), binary.BigEndian.Uint64(v[8:])
 	c.Head, c.Signature = [32]byte(v[16:48]), [64]byte(v[48:112])
 	p.Checkpoint = c
 	return true

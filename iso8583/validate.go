@@ -71,7 +71,7 @@ func (m *Message) isEcho() bool {
 // checkMAC checks that the MAC is where it should be, and nowhere else.
 func (m *Message) checkMAC() error {
 	de, other := 64, 128
-	if m.bits[1] != 0 {
+	if m.second() {
 		de, other = 128, 64
 	}
 	switch {

@@ -63,7 +63,7 @@ func (m *Message) Original() (Original, bool) {
 	if c == nil {
 		return Original{}, false
 	}
-	d := digits(c, 42)
+	d := m.Digits(90)
 	return Original{MTI(c[0])<<8 | MTI(c[1]), d[4:10], d[10:20]}, true
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"tallystick.example/host/internal/authorize"
 	"tallystick.example/host/internal/gateway"
-	"tallystick.example/internal/pure/secret"
 	"tallystick.example/iso8583"
 )
 
@@ -76,19 +75,7 @@ func masked(e gateway.WireEvent) string {
 	if err != nil || e.In && iso8583.Validate(m, iso8583.ToHost) != nil {
 		return ""
 	}
-	p, err := m.Private()
-	if err != nil {
-		return ""
-	}
-	if m.Has(52) {
-		m.SetBytes(52, make([]byte, 8))
-	}
-	if !p.PINBlock.IsZero() || len(p.CardData.Ciphertext) > 0 {
-		p.PINBlock = secret.Take(make([]byte, p.PINBlock.Len()))
-		p.CardData.Ciphertext = make([]byte, len(p.CardData.Ciphertext))
-		m.SetPrivate(p)
-	}
-	b, err := iso8583.Pack(m)
+	b, err := iso8583.PackMasked(m)
 	if err != nil {
 		return ""
 	}

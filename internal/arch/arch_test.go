@@ -36,6 +36,8 @@ func TestRulesBite(t *testing.T) {
 	for _, tc := range []struct{ folder, imp string }{
 		{"iso8583", module + "/emv"},
 		{"iso8583", "net"},
+		{"iso8583/codec", module + "/iso8583"},
+		{"iso8583/codec", "os"},
 		{"emv/kernel", "os"},
 		{"agent/app", module + "/host/app"},
 		{"agent/app", module + "/internal/hsm/api"},

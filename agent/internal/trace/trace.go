@@ -24,7 +24,6 @@ import (
 
 	"tallystick.example/emv"
 	"tallystick.example/emv/kernel"
-	"tallystick.example/internal/pure/secret"
 	"tallystick.example/iso8583"
 )
 
@@ -136,19 +135,7 @@ func mask(body []byte) string {
 	if err != nil {
 		return ""
 	}
-	p, err := m.Private()
-	if err != nil {
-		return ""
-	}
-	if m.Has(52) {
-		m.SetBytes(52, make([]byte, 8))
-	}
-	if !p.PINBlock.IsZero() || len(p.CardData.Ciphertext) > 0 {
-		p.PINBlock = secret.Take(make([]byte, p.PINBlock.Len()))
-		p.CardData.Ciphertext = make([]byte, len(p.CardData.Ciphertext))
-		m.SetPrivate(p)
-	}
-	b, err := iso8583.Pack(m)
+	b, err := iso8583.PackMasked(m)
 	if err != nil {
 		return ""
 	}

@@ -58,6 +58,10 @@ const (
 	TagFCIProprietary       Tag = 0xA5   // FCI Proprietary Template
 	TagFCIIssuer            Tag = 0xBF0C // FCI Issuer Discretionary Data
 	TagTrack1               Tag = 0x56   // Track 1 Data (contactless)
+	TagCAIndex              Tag = 0x8F   // Certification Authority Public Key Index of the card
+	TagIssuerCertificate    Tag = 0x90   // Issuer Public Key Certificate
+	TagIssuerRemainder      Tag = 0x92   // Issuer Public Key Remainder
+	TagSignedStatic         Tag = 0x93   // Signed Static Application Data
 	TagCardholderName       Tag = 0x5F20
 	TagExpiry               Tag = 0x5F24 // Application Expiration Date, YYMMDD
 	TagEffective            Tag = 0x5F25 // Application Effective Date, YYMMDD
@@ -95,8 +99,13 @@ const (
 	TagTrack2Discretionary  Tag = 0x9F20
 	TagTime                 Tag = 0x9F21
 	TagUpperOfflineLimit    Tag = 0x9F23
+	TagCAIndexTerminal      Tag = 0x9F22 // Certification Authority Public Key Index of the terminal
 	TagCryptogram           Tag = 0x9F26 // Application Cryptogram
 	TagCID                  Tag = 0x9F27 // Cryptogram Information Data
+	TagPINCertificate       Tag = 0x9F2D // ICC PIN Encipherment Public Key Certificate
+	TagPINExponent          Tag = 0x9F2E
+	TagPINRemainder         Tag = 0x9F2F
+	TagIssuerExponent       Tag = 0x9F32
 	TagCapabilities         Tag = 0x9F33 // Terminal Capabilities
 	TagCVMResults           Tag = 0x9F34
 	TagTerminalType         Tag = 0x9F35
@@ -107,6 +116,11 @@ const (
 	TagMoreCapabilities     Tag = 0x9F40 // Additional Terminal Capabilities
 	TagSequence             Tag = 0x9F41 // Transaction Sequence Counter
 	TagAppCurrency          Tag = 0x9F42
+	TagDataAuthCode         Tag = 0x9F45 // Data Authentication Code
+	TagICCCertificate       Tag = 0x9F46 // ICC Public Key Certificate
+	TagICCExponent          Tag = 0x9F47
+	TagICCRemainder         Tag = 0x9F48
+	TagDDOL                 Tag = 0x9F49 // Dynamic Data Authentication Data Object List
 	TagICCDynamic           Tag = 0x9F4C
 	TagMerchantName         Tag = 0x9F4E
 	TagSDATags              Tag = 0x9F4A // Static Data Authentication Tag List

@@ -34,9 +34,6 @@ type Callbacks struct {
 	// of the same card in the terminal's log, or 0 (B3 10.6.1).
 	LastAmount func(card *CardInfo) int64
 
-	// Authenticator performs offline data authentication. Without it none is done.
-	Authenticator Authenticator
-
 	// Observe is told of each step.
 	Observe func(Step)
 }

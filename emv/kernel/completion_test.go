@@ -10,7 +10,6 @@ import (
 
 	"tallystick.example/emv"
 	"tallystick.example/emv/kernel"
-	"tallystick.example/internal/pure/secret"
 )
 
 // script builds a template with an identifier and commands.
@@ -131,111 +130,6 @@ func TestTCHash(t *testing.T) {
 		card, _ := run1(c.change)
 		if got := card.sent("AE")[0]; got != "80AE800019"+c.want+"00" {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
-		}
-	}
-}
-
-// oda is an Authenticator with known answers.
-type oda struct {
-	result kernel.AuthenticatorResult
-	ok     bool
-	inputs []kernel.CombinedInput
-}
-
-func (o *oda) Authenticate(_ context.Context, in kernel.AuthenticatorInput) (kernel.AuthenticatorResult, error) {
-	return o.result, nil
-}
-
-func (o *oda) VerifyCombined(in kernel.CombinedInput) ([]byte, bool) {
-	o.inputs = append(o.inputs, in)
-	return unhex("0102030405060708"), o.ok
-}
-
-func (o *oda) EncipherPIN(_ secret.Secret, challenge []byte) ([]byte, bool) {
-	return append([]byte{0xEE}, challenge...), true
-}
-
-// The bits of the slot of offline data authentication.
-func TestAuthenticatorSlot(t *testing.T) {
-	for name, c := range map[string]struct {
-		result kernel.AuthenticatorResult
-		tvr    string
-		tsi    bool
-	}{
-		"succeeded":     {kernel.AuthenticatorResult{Performed: true}, "0000008000", true},
-		"failed":        {kernel.AuthenticatorResult{Performed: true, TVR: []emv.Bit{emv.TVRDDAFailed}}, "0800008000", true},
-		"not performed": {kernel.AuthenticatorResult{}, "8000008000", false},
-	} {
-		_, r := online(t, newCard(), kernel.Callbacks{Authenticator: &oda{result: c.result}})
-		if fmt.Sprintf("%X", r.TVR) != c.tvr || emv.TSIODA.In(r.TSI[:]) != c.tsi || tagOf(t, r.DE55, 0x9F33) != "E028C8" {
-			t.Errorf("%s: TVR %X TSI %X", name, r.TVR, r.TSI)
-		}
-	}
-}
-
-// An enciphered PIN goes to the card under a fresh challenge (B2 7.2).
-func TestEncipheredPIN(t *testing.T) {
-	card := newCard()
-	card.records["8E"] = none + "0403"
-	card.answers[0x84], card.answers[0x20] = "0011223344556677 9000", "9000"
-	ask := typing("1234")
-	ask.Authenticator = &oda{}
-	_, r := online(t, card, ask)
-	if fmt.Sprintf("%X", r.CVM.Bytes()) != "040302" || card.sent("20")[0] != "0020008809EE0011223344556677" {
-		t.Errorf("%X, sent %v", r.CVM.Bytes(), card.sent("20"))
-	}
-}
-
-// A combined signature is asked for with TC and ARQC, never with AAC; a wrong
-// one declines, and after an ARQC the card is asked for an AAC (B2 6.6).
-func TestCombinedSignature(t *testing.T) {
-	signed := func(cid string) string {
-		return fmt.Sprintf("%X", ok(objects("77", fmt.Sprintf("%X", objects("9F27", cid, "9F36", "0001", "9F4B", "AABB")))))
-	}
-	for name, c := range map[string]struct {
-		valid    bool
-		cid      string
-		outcome  string
-		requests string // P1 of the GENERATE AC sent
-		tvr      string
-	}{
-		"valid":            {true, "80", "open", "90", "0000008000"},
-		"wrong after ARQC": {false, "80", "declined", "90 00", "0400008000"},
-		"format 1":         {true, "1", "error", "90", ""},
-	} {
-		card := newCard()
-		a := &oda{ok: c.valid, result: kernel.AuthenticatorResult{Performed: true, Combined: true}}
-		both := cardFunc(func(ctx context.Context, capdu []byte) ([]byte, error) {
-			if capdu[1] != 0xAE || capdu[2]&0x10 == 0 {
-				return card.Transmit(ctx, capdu)
-			}
-			card.commands = append(card.commands, fmt.Sprintf("%X", capdu))
-			if c.cid == "1" {
-				return unhex("800B 80 0001 1122334455667788 9000"), nil
-			}
-			return unhex(signed(c.cid)), nil
-		})
-		s, err := kernel.Select(context.Background(), both, testConfig(), kernel.Callbacks{Authenticator: a})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := s.First(context.Background(), testTransaction())
-		got := "error"
-		switch {
-		case err == nil && r.Outcome == nil:
-			got = "open"
-		case err == nil:
-			got = r.Outcome.Result.String()
-		}
-		var p1 []string
-		for _, x := range card.sent("AE") {
-			p1 = append(p1, x[4:6])
-		}
-		if got != c.outcome || strings.Join(p1, " ") != c.requests || err == nil && fmt.Sprintf("%X", r.TVR) != c.tvr {
-			t.Errorf("%s: %s, P1 %v, %+v, %v", name, got, p1, r, err)
-		}
-		if got == "open" && (tagOf(t, r.DE55, 0x9F26) != "0102030405060708" || fmt.Sprintf("%X", a.inputs[0].Response) != "9F2701809F36020001") {
-			t.Errorf("%s: %X, %X", name, r.DE55, a.inputs[0].Response)
 		}
 	}
 }

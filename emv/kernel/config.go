@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"tallystick.example/emv"
+	"tallystick.example/emv/oda"
 )
 
 // A Config is what a terminal is and accepts. It is read, never changed; one
@@ -22,9 +23,14 @@ type Config struct {
 	Acquirer         string           // 9F01, up to 11 digits; may be empty
 	MerchantName     string           // 9F4E; may be empty
 	CategoryCode     byte             // 9F53, a letter; 0 for none
-	WithoutPSE       bool             // do not ask the card for its directory
-	BypassAllPINs    bool             // a PIN bypassed once counts for the methods that follow (B4 6.3.4.3)
-	Applications     []Application    // accepted, in the order in which they are tried
+	// CAKeys are the public keys of the schemes' certification authorities; nil
+	// means that the terminal performs no offline data authentication and
+	// enciphers no offline PIN, and the card is told so.
+	CAKeys        *oda.Keys
+	CDAMode       int           // 1 to 4 (B2 Annex D4); 0 is 1: signed ARQC, and signed TC after an approval
+	WithoutPSE    bool          // do not ask the card for its directory
+	BypassAllPINs bool          // a PIN bypassed once counts for the methods that follow (B4 6.3.4.3)
+	Applications  []Application // accepted, in the order in which they are tried
 }
 
 // An Application is what the terminal knows of one AID.
@@ -43,9 +49,10 @@ type Application struct {
 	DefaultTDOL []byte // for a card without 97 that asks for a TC hash
 
 	// Features on their way out of the standard can be left away.
-	WithoutSDA          bool
-	WithoutPlaintextPIN bool
-	WithoutTDOL         bool
+	WithoutSDA           bool
+	WithoutPlaintextPIN  bool
+	WithoutEncipheredPIN bool
+	WithoutTDOL          bool
 }
 
 // ActionCodes are the Terminal or Issuer Action Codes (B3 10.7). An entry that
@@ -71,6 +78,7 @@ func (c *Config) Check() error {
 	wrong(c.MCC < 0 || c.MCC > 9999, "merchant category code %d has more than four digits", c.MCC)
 	_, err := emv.FormatDigits(emv.FormatN, c.Acquirer, 6)
 	wrong(err != nil || len(c.Acquirer) > 11, "acquirer must be up to 11 digits")
+	wrong(c.CDAMode < 0 || c.CDAMode > 4, "CDA mode %d does not exist; they are 1 to 4", c.CDAMode)
 	wrong(len(c.Applications) == 0, "no application is accepted; list at least one AID")
 	wrong(len(c.Applications) > maxApplications, "more than %d applications", maxApplications)
 	for _, a := range c.Applications {

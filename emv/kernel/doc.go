@@ -23,9 +23,9 @@
 //
 // The kernel has no clock, no files and no log: the date, the source of
 // randomness and the card are arguments, and [Callbacks.Observe] is told of each
-// step with its clause. Offline data authentication is the slot
-// [Callbacks.Authenticator]; without one, "not performed" is set and the
-// capabilities told to the card say so.
+// step with its clause. Offline data authentication needs the CA keys of
+// [Config.CAKeys]; without them "not performed" is set and the capabilities told
+// to the card say so.
 //
 // The steps are functions and types of their own ([BuildCandidates],
 // [ReadRecords], [Verification], [Risk], [Analyze] …), for tools that test one

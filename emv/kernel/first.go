@@ -127,6 +127,7 @@ func (s *Session) verify(ctx context.Context) error {
 	v, err := Verification{
 		List: list, Kind: s.tx.Kind, Amount: s.tx.Amount, Currency: s.tx.Currency, AppCurrency: int(currency),
 		Capabilities: s.capabilities, BypassAll: s.cfg.BypassAllPINs, Card: s.card, Info: s.info, Ask: s.ask,
+		PINKey: s.pinKey, Random: s.tx.Random,
 	}.Run(ctx)
 	if err != nil {
 		return err
@@ -168,13 +169,13 @@ func (s *Session) firstAC(ctx context.Context, decision Decision) (*Request, err
 		s.terminal.Set(emv.TagARC, []byte(decision.ARC))
 	}
 	s.cdol1 = s.cdolData(emv.TagCDOL1)
-	combined := s.combined && decision.Cryptogram != emv.AAC
+	combined := s.asksCombined(decision.Cryptogram, false)
 	g, err := generate(ctx, s.card, stepFirstAC, decision.Cryptogram, combined, s.cdol1)
 	if err != nil {
 		return nil, err
 	}
 	s.setTSI(emv.TSICardRisk)
-	valid := s.take(g, s.cdol1, nil)
+	valid := s.take(g, combined, s.cdol1, nil)
 	s.lastAC, s.advice = g.CID.Cryptogram(), g.CID.Advice()
 	s.ask.observe(stepFirstAC, "B3 10.8", fmt.Sprintf("the card answers %v", g.CID), "asked for "+decision.Cryptogram.String())
 	if !valid {
@@ -197,7 +198,7 @@ func (s *Session) firstAC(ctx context.Context, decision Decision) (*Request, err
 }
 
 // combinedFailed declines after a wrong combined signature: a TC does not count,
-// an ARQC is followed by a second GENERATE AC for an AAC at once (B2 6.6.2).
+// an ARQC is followed by a second GENERATE AC for an AAC at once (B4 6.3.2.1).
 func (s *Session) combinedFailed(ctx context.Context) (*Request, error) {
 	s.terminal.Set(emv.TagARC, []byte(arcOfflineDeclined))
 	if s.lastAC == emv.ARQC {
@@ -205,7 +206,7 @@ func (s *Session) combinedFailed(ctx context.Context) (*Request, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.take(g, s.cdol1, nil)
+		s.take(g, false, s.cdol1, nil)
 	}
 	s.lastAC = emv.AAC
 	r := s.request(emv.AAC)

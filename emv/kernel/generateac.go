@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha1" // the hash that the standard prescribes for tag 98 (B2 Annex B3.1)
 
@@ -146,28 +145,19 @@ func (s *Session) hashTC() {
 	s.terminal.Set(emv.TagTCHash, sum[:])
 }
 
-// take stores what an answer holds and checks a combined signature. It returns
-// false when that signature is wrong.
-func (s *Session) take(g *GeneratedAC, cdol1, cdol2 []byte) bool {
+// take stores what an answer holds and, where one was asked for, checks the
+// combined signature. It returns false when that signature is wrong. A card that
+// declines does not sign (B2 6.6.1).
+func (s *Session) take(g *GeneratedAC, combined bool, cdol1, cdol2 []byte) bool {
+	ok := true
+	if combined && g.CID.Cryptogram() != emv.AAC {
+		ok = s.verifyCombined(g, cdol1, cdol2)
+	}
 	s.tags.Set(emv.TagCID, []byte{byte(g.CID)})
 	s.tags.Set(emv.TagATC, g.ATC)
 	s.tags.Delete(emv.TagIAD)
 	if g.IAD != nil {
 		s.tags.Set(emv.TagIAD, g.IAD)
-	}
-	ok := true
-	if s.combined && g.CID.Cryptogram() != emv.AAC {
-		un, _ := s.terminal.Get(emv.TagUnpredictable)
-		ac, valid := s.ask.Authenticator.VerifyCombined(CombinedInput{
-			Unpredictable: un, PDOLData: s.profile.pdolData, CDOL1Data: cdol1, CDOL2Data: cdol2,
-			Response: g.Unsigned, Signature: g.Signature, CryptogramInfoData: byte(g.CID),
-		})
-		s.setTSI(emv.TSIODA)
-		g.Cryptogram, ok = bytes.Clone(ac), valid && len(ac) == 8
-		if !ok {
-			g.Cryptogram = nil
-			s.setTVR(emv.TVRCDAFailed)
-		}
 	}
 	s.tags.Delete(emv.TagCryptogram)
 	if g.Cryptogram != nil {

@@ -2,9 +2,9 @@ package kernel
 
 import (
 	"context"
-	"fmt"
 
 	"tallystick.example/emv"
+	"tallystick.example/emv/oda"
 	"tallystick.example/internal/pure/secret"
 )
 
@@ -68,8 +68,12 @@ func (r *verifying) offlinePIN(ctx context.Context, enciphered bool) (attempt, e
 		}
 		prompt.TriesLeft, prompt.LastTry = int(tries[0]), tries[0] == 1
 	}
+	encode, ok := r.pinEncoding(enciphered)
+	if !ok {
+		return failed, nil
+	}
 	for range maxPINTries {
-		sw, entered, err := r.verifyOnce(ctx, prompt, enciphered)
+		sw, entered, err := r.verifyOnce(ctx, prompt, encode)
 		if err != nil || !entered {
 			return failed, err
 		}
@@ -94,7 +98,7 @@ func (r *verifying) tryLimit() attempt {
 
 // verifyOnce captures a PIN and sends VERIFY. entered is false when there was no
 // PIN to send.
-func (r *verifying) verifyOnce(ctx context.Context, prompt PINPrompt, enciphered bool) (sw emv.SW, entered bool, err error) {
+func (r *verifying) verifyOnce(ctx context.Context, prompt PINPrompt, encode pinEncoding) (sw emv.SW, entered bool, err error) {
 	status, pin, err := r.Ask.OfflinePIN(ctx, prompt)
 	defer pin.Wipe()
 	if err != nil {
@@ -103,7 +107,10 @@ func (r *verifying) verifyOnce(ctx context.Context, prompt PINPrompt, enciphered
 	if !r.captured(status) {
 		return 0, false, nil
 	}
-	data, qualifier, err := r.pinData(ctx, pin, enciphered)
+	if pin.Len() < 4 || pin.Len() > 12 {
+		return 0, false, stopped(stepVerify, oda.ErrPIN)
+	}
+	data, qualifier, err := encode(ctx, pin)
 	defer clear(data)
 	if err != nil || data == nil {
 		return 0, false, err
@@ -112,40 +119,42 @@ func (r *verifying) verifyOnce(ctx context.Context, prompt PINPrompt, enciphered
 	return sw, true, err
 }
 
-// pinData makes the data and P2 of VERIFY (B3 6.5.12). No data without an error
-// means that the PIN could not be enciphered, which counts as failed.
-func (r *verifying) pinData(ctx context.Context, pin secret.Secret, enciphered bool) ([]byte, byte, error) {
-	if pin.Len() < 4 || pin.Len() > 12 {
-		return nil, 0, stopped(stepVerify, fmt.Errorf("the PIN callback gave a PIN of another length than 4 to 12"))
-	}
+// A pinEncoding makes the data and P2 of VERIFY (B3 6.5.12). No data without an
+// error means that the PIN could not be enciphered, which counts as failed.
+type pinEncoding func(ctx context.Context, pin secret.Secret) (data []byte, qualifier byte, err error)
+
+// pinEncoding is how PINs of this card are sent. ok is false when there is no key
+// to encipher them under: the cardholder is then not asked.
+func (r *verifying) pinEncoding(enciphered bool) (encode pinEncoding, ok bool) {
 	if !enciphered {
-		return plaintextPIN(pin), 0x80, nil
+		return plaintextPIN, true
 	}
-	challenge, sw, err := send(ctx, r.Card, stepVerify, command{ins: 0x84, le: true}) // GET CHALLENGE, B3 6.5.6
+	if r.PINKey == nil {
+		return nil, false
+	}
+	key, ok := r.PINKey()
+	return func(ctx context.Context, pin secret.Secret) ([]byte, byte, error) {
+		return r.encipheredPIN(ctx, key, pin)
+	}, ok
+}
+
+// encipheredPIN asks the card for a challenge (B3 6.5.6), a fresh one each time,
+// and enciphers it with the PIN (B2 7.2).
+func (r *verifying) encipheredPIN(ctx context.Context, key oda.PublicKey, pin secret.Secret) ([]byte, byte, error) {
+	challenge, sw, err := send(ctx, r.Card, stepVerify, command{ins: 0x84, le: true})
 	if err != nil {
 		return nil, 0, err
 	}
 	if sw != emv.SWOK || len(challenge) != 8 {
+		r.Ask.observe(stepVerify, "B3 6.5.6", "no challenge", sw.String())
 		return nil, 0, nil
 	}
-	data, ok := r.Ask.Authenticator.EncipherPIN(pin, challenge)
-	if !ok || len(data) == 0 {
-		return nil, 0, nil
-	}
-	return data, 0x88, nil
+	data, err := key.EncipherPIN(pin, challenge, r.Random)
+	return data, 0x88, err
 }
 
-// plaintextPIN is the plaintext offline PIN block of 8 bytes (B3 table 24):
-// control 2, length, digits, filler F.
-func plaintextPIN(pin secret.Secret) []byte {
-	block := []byte{0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}
-	block[0] = 0x20 | byte(pin.Len())
-	for i, c := range pin.Expose() {
-		if i%2 == 0 {
-			block[1+i/2] = c<<4 | 0x0F
-		} else {
-			block[1+i/2] = block[1+i/2]&0xF0 | c&0x0F
-		}
-	}
-	return block
+// plaintextPIN is the plaintext offline PIN block of 8 bytes (B3 table 24).
+func plaintextPIN(_ context.Context, pin secret.Secret) ([]byte, byte, error) {
+	block, err := oda.PINBlock(pin)
+	return block.Expose(), 0x80, err
 }

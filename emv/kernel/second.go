@@ -75,7 +75,7 @@ func (s *Session) complete(ctx context.Context, a Answer) *Outcome {
 	if a.Approved {
 		want = emv.TC
 	}
-	if err := s.secondAC(ctx, want); err != nil {
+	if err := s.secondAC(ctx, want, true); err != nil {
 		return s.fault(err)
 	}
 	decided := s.lastAC
@@ -102,7 +102,7 @@ func (s *Session) unable(ctx context.Context, route Route) *Outcome {
 	}
 	s.ask.observe("terminal action analysis", "B3 10.7", decision.Cryptogram.String(), decision.Why)
 	s.terminal.Set(emv.TagARC, []byte(decision.ARC))
-	if err := s.secondAC(ctx, decision.Cryptogram); err != nil {
+	if err := s.secondAC(ctx, decision.Cryptogram, false); err != nil {
 		return s.fault(err)
 	}
 	switch {
@@ -117,16 +117,17 @@ func (s *Session) unable(ctx context.Context, route Route) *Outcome {
 
 // secondAC asks for the last cryptogram. The card answers TC or AAC: it has no
 // third way (B3 6.5.5.4, 10.11).
-func (s *Session) secondAC(ctx context.Context, want emv.Cryptogram) error {
+func (s *Session) secondAC(ctx context.Context, want emv.Cryptogram, answered bool) error {
 	cdol2 := s.cdolData(emv.TagCDOL2)
-	g, err := generate(ctx, s.card, stepSecondAC, want, s.combined && want != emv.AAC, cdol2)
+	combined := s.asksCombined(want, answered)
+	g, err := generate(ctx, s.card, stepSecondAC, want, combined, cdol2)
 	if err != nil {
 		return err
 	}
 	if g.CID.Cryptogram() == emv.ARQC {
 		return cardError(stepSecondAC, "B3 10.11", "the card answers ARQC again")
 	}
-	if valid := s.take(g, s.cdol1, cdol2); valid {
+	if valid := s.take(g, combined, s.cdol1, cdol2); valid {
 		s.lastAC = g.CID.Cryptogram()
 	}
 	s.advice = s.advice || g.CID.Advice()

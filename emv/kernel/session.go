@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"tallystick.example/emv"
+	"tallystick.example/emv/oda"
 )
 
 // phase is how far a Session has come; the calls come in this order only.
@@ -39,7 +40,9 @@ type Session struct {
 	tsi       [2]byte
 	cvm       emv.CVMResults
 	signature bool
-	combined  bool // a combined signature is asked for
+	combined  bool // the card can be asked for a combined signature
+	issuerKey *oda.IssuerKey
+	iccKey    *oda.ICCKey
 	cdol1     []byte
 	lastAC    emv.Cryptogram
 	advice    bool

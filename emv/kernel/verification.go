@@ -3,8 +3,10 @@ package kernel
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"tallystick.example/emv"
+	"tallystick.example/emv/oda"
 )
 
 const stepVerify = "cardholder verification"
@@ -22,7 +24,12 @@ type Verification struct {
 
 	Card Card // for GET DATA, GET CHALLENGE and VERIFY
 	Info *CardInfo
-	Ask  Callbacks // OnlinePIN, OfflinePIN, Authenticator, Observe
+	Ask  Callbacks // OnlinePIN, OfflinePIN, Observe
+
+	// PINKey gives the key for an enciphered offline PIN; ok is false when the card
+	// has none that can be trusted. Random pads the PIN (B2 7).
+	PINKey func() (key oda.PublicKey, ok bool)
+	Random io.Reader
 }
 
 // A Verified is what cardholder verification ends with.
@@ -212,8 +219,9 @@ func capabilities(cfg *Config, app Application, ask Callbacks) [3]byte {
 	}
 	off(ask.OnlinePIN == nil, emv.CapOnlinePIN)
 	off(ask.OfflinePIN == nil, emv.CapPlaintextPIN, emv.CapEncipheredPIN)
-	off(ask.Authenticator == nil, emv.CapEncipheredPIN, emv.CapSDA, emv.CapDDA, emv.CapCDA)
+	off(cfg.CAKeys == nil, emv.CapEncipheredPIN, emv.CapSDA, emv.CapDDA, emv.CapCDA)
 	off(app.WithoutPlaintextPIN, emv.CapPlaintextPIN)
+	off(app.WithoutEncipheredPIN, emv.CapEncipheredPIN)
 	off(app.WithoutSDA, emv.CapSDA)
 	return caps
 }

@@ -1,13 +1,15 @@
 package vectors
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
 	"tallystick.example/emv"
 	"tallystick.example/emv/kernel"
+	"tallystick.example/emv/oda"
+	"tallystick.example/emv/oda/issue"
 	"tallystick.example/internal/pure/secret"
 )
 
@@ -41,7 +43,8 @@ func cvmEvaluate(in Input) (map[string]any, error) {
 	v, err := kernel.Verification{
 		List: in.Hex("cvm_list"), Kind: kind, Amount: in.Number("amount"), Currency: currency,
 		AppCurrency: application, Capabilities: capabilities, Card: card,
-		Ask: kernel.Callbacks{OnlinePIN: card.onlinePIN, OfflinePIN: card.offlinePIN, Authenticator: card},
+		Ask:    kernel.Callbacks{OnlinePIN: card.onlinePIN, OfflinePIN: card.offlinePIN},
+		PINKey: anyKey, Random: issue.Stream("padding of a PIN"),
 	}.Run(context.Background())
 	if err != nil {
 		return nil, err
@@ -114,14 +117,8 @@ func (c *pinCard) offlinePIN(context.Context, kernel.PINPrompt) (kernel.PINStatu
 	return c.status, secret.New([]byte("1234")), nil
 }
 
-// Authenticate is not asked for by cardholder verification.
-func (c *pinCard) Authenticate(context.Context, kernel.AuthenticatorInput) (kernel.AuthenticatorResult, error) {
-	return kernel.AuthenticatorResult{}, errors.New("no authentication in this operation")
+// anyKey stands for the key of a card: what it answers does not depend on the PIN.
+func anyKey() (oda.PublicKey, bool) {
+	modulus := bytes.Repeat([]byte{0xFF}, 128) // 2^1024-1 is odd, and longer than any block of a PIN
+	return oda.NewPublicKey(modulus, []byte{3})
 }
-
-// VerifyCombined is not asked for by cardholder verification.
-func (c *pinCard) VerifyCombined(kernel.CombinedInput) ([]byte, bool) { return nil, false }
-
-// EncipherPIN stands for a card whose key was recovered: the answer of the card
-// does not depend on the block.
-func (c *pinCard) EncipherPIN(secret.Secret, []byte) ([]byte, bool) { return make([]byte, 128), true }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"time"
 
 	"tallystick.example/emv"
@@ -18,7 +20,7 @@ func (c *Config) Check() error {
 		conf.CheckMode(c.Mode), conf.Required("data_dir", c.DataDir),
 		c.Terminal.check(), c.Host.check(), c.Reader.check(), c.Keypad.check(c.Mode), c.Reversals.check(),
 		conf.InRange("journal.keep", c.Journal.Keep, 1000, 500_000),
-		c.checkApplications(), c.checkCAKeys(), c.checkLab(),
+		c.checkApplications(), c.checkCAKeys(), c.checkRevoked(), c.checkLab(),
 	)
 }
 
@@ -28,6 +30,7 @@ func (t Terminal) check() error {
 		conf.Required("terminal.name", t.Name),
 		conf.InRange("terminal.country", t.Country, 1, 999),
 		conf.InRange("terminal.mcc", t.MCC, 0, 9999),
+		conf.InRange("terminal.cda_mode", t.CDAMode, 1, 4),
 		conf.InRange("terminal.max_amount", t.MaxAmount, 1, 999_999_999_999),
 		conf.InRange("terminal.card_within", t.CardWithin, 5*time.Second, 10*time.Minute),
 		hexOf("terminal.type", t.Type, 1, 1), hexOf("terminal.capabilities", t.Capabilities, 3, 3),
@@ -82,10 +85,11 @@ func (r Reversals) check() error {
 	)
 }
 
-// maxApplications and maxCAKeys bound the lists.
+// Bounds of the lists.
 const (
 	maxApplications = 64
 	maxCAKeys       = 64
+	maxRevoked      = 1920 // 30 for each of 64 RIDs
 )
 
 func (c *Config) checkApplications() error {
@@ -95,7 +99,14 @@ func (c *Config) checkApplications() error {
 		errs = append(errs, hexOf(key+"aid", a.AID, 5, 16), hexOf(key+"version", a.Version, 2, 2),
 			hexOr(key+"tac_denial", a.TACDenial, 5, 5), hexOr(key+"tac_online", a.TACOnline, 5, 5),
 			hexOr(key+"tac_default", a.TACDefault, 5, 5), hexOr(key+"ddol", a.DDOL, 2, 64), hexOr(key+"tdol", a.TDOL, 2, 64),
-			conf.InRange(key+"floor_limit", a.FloorLimit, 0, 999_999_999_999))
+			conf.InRange(key+"floor_limit", a.FloorLimit, 0, 999_999_999_999),
+			conf.InRange(key+"random_threshold", a.RandomThreshold, 0, a.FloorLimit),
+			conf.InRange(key+"random_max", a.RandomMax, 0, 99), conf.InRange(key+"random_target", a.RandomTarget, 0, a.RandomMax))
+		for _, f := range a.Without {
+			if !slices.Contains(features, f) {
+				errs = append(errs, fmt.Errorf("%swithout has %q, want some of %s", key, f, strings.Join(features, ", ")))
+			}
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -105,13 +116,25 @@ func (c *Config) checkCAKeys() error {
 	for i, k := range c.CAKeys {
 		key := fmt.Sprintf("ca_keys[%d].", i)
 		errs = append(errs, hexOf(key+"rid", k.RID, 5, 5), hexOf(key+"index", k.Index, 1, 1),
-			hexOf(key+"modulus", k.Modulus, 64, 256), hexOf(key+"exponent", k.Exponent, 1, 3), hexOf(key+"checksum", k.Checksum, 20, 20))
+			hexOf(key+"modulus", k.Modulus, 64, 248), hexOf(key+"exponent", k.Exponent, 1, 3), hexOf(key+"checksum", k.Checksum, 20, 20))
 		if _, err := time.Parse(time.DateOnly, k.Expires); err != nil {
 			errs = append(errs, fmt.Errorf("%sexpires must be a date such as 2031-12-31", key))
+		}
+		if err := k.checkSum(); err != nil {
+			errs = append(errs, fmt.Errorf("%schecksum: %w", key, err))
 		}
 		if k.Test && c.Mode != conf.Lab {
 			errs = append(errs, fmt.Errorf("%stest is true: test keys are accepted in lab mode only", key))
 		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) checkRevoked() error {
+	errs := []error{conf.InRange("the number of revoked certificates", len(c.Revoked), 0, maxRevoked)}
+	for i, r := range c.Revoked {
+		key := fmt.Sprintf("revoked[%d].", i)
+		errs = append(errs, hexOf(key+"rid", r.RID, 5, 5), hexOf(key+"index", r.Index, 1, 1), hexOf(key+"serial", r.Serial, 3, 3))
 	}
 	return errors.Join(errs...)
 }

@@ -31,6 +31,7 @@ type Config struct {
 	Journal      Journal       `yaml:"journal"`
 	Applications []Application `yaml:"applications"`
 	CAKeys       []CAKey       `yaml:"ca_keys"`
+	Revoked      []Revocation  `yaml:"revoked"`
 	Receipt      Receipt       `yaml:"receipt"`
 	Lab          Lab           `yaml:"lab"`
 }
@@ -50,6 +51,7 @@ type Terminal struct {
 	Capabilities string   `yaml:"capabilities"`
 	// MoreCapabilities is 9F40, hex.
 	MoreCapabilities string        `yaml:"more_capabilities"`
+	CDAMode          int           `yaml:"cda_mode"`
 	MaxAmount        int64         `yaml:"max_amount"` // minor units
 	CardWithin       time.Duration `yaml:"card_within"`
 }
@@ -107,6 +109,13 @@ type Application struct {
 	FloorLimit int64  `yaml:"floor_limit"`
 	DDOL       string `yaml:"ddol"`
 	TDOL       string `yaml:"tdol"`
+	// Random selection of payments below the floor limit, for terminals that can
+	// approve offline.
+	RandomThreshold int64 `yaml:"random_threshold"` // minor units
+	RandomTarget    int   `yaml:"random_target"`    // percent
+	RandomMax       int   `yaml:"random_max"`       // percent
+	// Without are features that this application does without.
+	Without []string `yaml:"without"`
 }
 
 // CAKey is one certification authority public key of a scheme.
@@ -118,6 +127,13 @@ type CAKey struct {
 	Checksum string `yaml:"checksum"`
 	Expires  string `yaml:"expires"` // YYYY-MM-DD
 	Test     bool   `yaml:"test"`
+}
+
+// Revocation is one issuer certificate that is not to be trusted any more.
+type Revocation struct {
+	RID    string `yaml:"rid"`
+	Index  string `yaml:"index"`
+	Serial string `yaml:"serial"`
 }
 
 // Receipt is what is printed besides the payment.
@@ -136,7 +152,7 @@ func Default() Config {
 	return Config{
 		Mode: conf.Production, LogLevel: "info", DataDir: "/var/lib/tallystick/agent",
 		Terminal: Terminal{
-			Serial: "00000001", Type: "21", Capabilities: "20D8C8", MoreCapabilities: "6000F0A001",
+			Serial: "00000001", Type: "21", Capabilities: "20D8C8", MoreCapabilities: "6000F0A001", CDAMode: 1,
 			MCC: 5999, MaxAmount: 1_000_000, CardWithin: time.Minute,
 		},
 		Host: Host{

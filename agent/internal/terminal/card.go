@@ -76,9 +76,6 @@ func (s *sale) transaction() kernel.Transaction {
 // is left out, and the kernel clears the capability.
 func (s *sale) callbacks() kernel.Callbacks {
 	c := kernel.Callbacks{Observe: s.observe}
-	if s.t.o.NewAuth != nil {
-		c.Authenticator = s.t.o.NewAuth()
-	}
 	if s.t.o.PINPad != nil {
 		c.OnlinePIN, c.OfflinePIN = s.onlinePIN, s.offlinePIN
 	}

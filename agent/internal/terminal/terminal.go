@@ -64,10 +64,9 @@ type Options struct {
 	Journal  *journal.Journal
 	Register *register.Register // nil while no DUKPT key is loaded
 	Reader   Reader
-	PINPad   PINPad                      // nil without one
-	Dial     hostlink.Options            // Dial is used, the rest is filled in
-	NewAuth  func() kernel.Authenticator // offline data authentication for one card; nil for none
-	Trace    *trace.Trace                // nil for none
+	PINPad   PINPad           // nil without one
+	Dial     hostlink.Options // Dial is used, the rest is filled in
+	Trace    *trace.Trace     // nil for none
 	Random   io.Reader
 	Now      func() time.Time
 	Log      logrus.FieldLogger

@@ -101,10 +101,13 @@ func members(d *json.Decoder, path string, depth int) (*object, error) {
 	return o, err
 }
 
-// shown is a key of a file, short enough for a message.
+// maxShown bounds what a message repeats of a file, in bytes.
+const maxShown = 80
+
+// shown is a word of a file, short enough for a message.
 func shown(key string) string {
-	if len(key) > 40 {
-		return key[:40] + "…"
+	if len(key) > maxShown {
+		return key[:maxShown] + "…"
 	}
 	return key
 }

@@ -19,7 +19,6 @@ import (
 	"tallystick.example/host/internal/ledger"
 	"tallystick.example/internal/cli"
 	"tallystick.example/internal/hsm/api"
-	"tallystick.example/iso8583"
 )
 
 // noBoundary is a verifier for commands that verify nothing.
@@ -160,20 +159,6 @@ func verifyAudit(cmd *cobra.Command, n *node, external []string) error {
 		return cli.Fail(cli.ExitIntegrity, "the audit chains do not hold", "", nil)
 	}
 	return nil
-}
-
-func specCommand() *cobra.Command {
-	return &cobra.Command{Use: "spec", Args: cobra.NoArgs, Short: "Print the message specification in moov's JSON form",
-		Long: `spec prints the layout of the terminal interface as a message specification of
-github.com/moov-io/iso8583 in JSON, for other programs that use that library.`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			b, err := iso8583.SpecJSON()
-			if err != nil {
-				return cli.Fail(cli.ExitInternal, "the specification cannot be written", "", err)
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", b)
-			return err
-		}}
 }
 
 // A keptCheckpoint is a line of the checkpoint file.

@@ -14,6 +14,7 @@ import (
 	moov "github.com/moov-io/iso8583"
 	"github.com/moov-io/iso8583/field"
 
+	"tallystick.example/iso8583/codec"
 	"tallystick.example/iso8583/spec"
 )
 
@@ -105,6 +106,7 @@ func roundTrip(t *testing.T, s *spec.Spec, v vector) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	compiled(t, s, v, raw)
 	in := moov.NewMessage(layout)
 	if err := in.Unpack(raw); err != nil {
 		t.Errorf("%s %s: %v", v.Dialect, v.Name, err)
@@ -125,6 +127,46 @@ func roundTrip(t *testing.T, s *spec.Spec, v vector) {
 	}
 	if packed, err := out.Pack(); err != nil || !bytes.Equal(packed, raw) {
 		t.Errorf("%s %s packs to\n%X, %v; want\n%X", v.Dialect, v.Name, packed, err, raw)
+	}
+}
+
+// compiled reads a vector with the compiled codec, compares the values, and wants
+// it packed from its parts to the same bytes.
+func compiled(t *testing.T, s *spec.Spec, v vector, raw []byte) {
+	t.Helper()
+	p, err := s.Program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, out, got := codec.NewMessage(p), codec.NewMessage(p), map[string]string{}
+	if err := in.Unpack(raw); err != nil {
+		t.Errorf("%s %s, compiled: %v", v.Dialect, v.Name, err)
+		return
+	}
+	var flat func(path string, v codec.Value)
+	flat = func(path string, v codec.Value) {
+		switch {
+		case v.Kind() == codec.Composite:
+			for sub := range v.Subfields() {
+				flat(path+"."+sub.Key(), sub)
+			}
+		case v.Kind() == codec.Bytes:
+			got[path] = strings.ToUpper(hex.EncodeToString(v.Append(nil)))
+		default:
+			got[path] = v.Text()
+		}
+	}
+	for de := range codec.MaxElement + 1 {
+		if in.Has(de) {
+			flat(strconv.Itoa(de), in.Value(de))
+			out.CopyFrom(in, de)
+		}
+	}
+	if diff := differences(got, v.Fields); diff != nil {
+		t.Errorf("%s %s, compiled: %s", v.Dialect, v.Name, strings.Join(diff, "; "))
+	}
+	if packed, err := out.AppendTo(nil); err != nil || !bytes.Equal(packed, raw) {
+		t.Errorf("%s %s, compiled, packs to\n%X, %v; want\n%X", v.Dialect, v.Name, packed, err, raw)
 	}
 }
 

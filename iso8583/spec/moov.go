@@ -8,7 +8,19 @@ import (
 
 	moov "github.com/moov-io/iso8583"
 	"github.com/moov-io/iso8583/specs"
+
+	"tallystick.example/iso8583/codec"
 )
+
+// Program compiles the specification. The error is an *[Error], or a
+// *[codec.LayoutError] that names the field which the codec cannot do.
+func (s *Spec) Program() (*codec.Program, error) {
+	m, err := s.Moov()
+	if err != nil {
+		return nil, err
+	}
+	return codec.Compile(m)
+}
 
 // Moov builds the specification of github.com/moov-io/iso8583, after [Spec.Check],
 // which keeps that library from the inputs that make it panic. Each call returns

@@ -24,8 +24,9 @@ type Composer struct {
 // A level is one composite field that is being built.
 type level struct {
 	slot  uint16
-	start int // of its content in m.buf
-	next  int // the least subfield that may follow
+	start int  // of its content in m.buf
+	next  int  // the least subfield that may follow
+	shut  bool // a field without length was added: nothing may follow
 	bits  Bitmap
 }
 
@@ -122,6 +123,9 @@ func (c *Composer) End() {
 		return
 	}
 	c.depth--
+	if c.depth > 0 {
+		c.levels[c.depth-1].shut = s.prefix == Rest
+	}
 	if c.depth == 0 {
 		m.place(c.de, l.start, n)
 		return
@@ -138,6 +142,7 @@ func (c *Composer) add(key string) {
 		return
 	}
 	s := &m.p.slots[si]
+	c.levels[c.depth-1].shut = s.prefix == Rest
 	start := len(m.buf)
 	n, why := m.encode(s)
 	if why == "" && s.kind != Composite {
@@ -164,6 +169,10 @@ func (c *Composer) tag(key string) (si uint16, ok bool) {
 		return 0, false
 	}
 	t, l := c.table(), &c.levels[c.depth-1]
+	if l.shut {
+		c.fail(key, ReasonBehindRest)
+		return 0, false
+	}
 	si, ok = t.byKey[key]
 	if !ok && (t.mode != byTag || !t.skip) {
 		c.fail(key, ReasonTagUndefined)
@@ -183,7 +192,11 @@ func (c *Composer) tag(key string) (si uint16, ok bool) {
 		return si, true
 	case byBitmap:
 		n, err := strconv.Atoi(key)
-		if err != nil || n < l.next || n > len(t.byBit) {
+		if err != nil || n > len(t.byBit) {
+			c.fail(key, ReasonNoPlace)
+			return 0, false
+		}
+		if n < l.next {
 			c.fail(key, reasonOrder)
 			return 0, false
 		}

@@ -59,8 +59,9 @@ const (
 	ReasonSubTrailing   = "bytes follow the last subfield"
 	ReasonTagUndefined  = "the tag is not defined"
 	ReasonManySubfields = "there are too many subfields"
+	ReasonNoPlace       = "the element has no place in this message"
+	ReasonBehindRest    = "something follows a field that has no length"
 
-	reasonNoPlace   = "the element has no place in this message"
 	reasonWrongLen  = "the value has a wrong length"
 	reasonNegative  = "the value is negative"
 	reasonOrder     = "the subfield is out of order"

@@ -175,12 +175,28 @@ func (m *Message) AppendTo(dst []byte) ([]byte, error) {
 	case m.open.depth != 0:
 		return nil, fieldError(m.open.de, -1, reasonOpen)
 	}
+	if m.p.rest {
+		if err := m.p.lengthless(m); err != nil {
+			return nil, err
+		}
+	}
 	start := len(dst)
 	dst = m.p.pack(dst, m)
 	if len(dst)-start > m.p.limit {
 		return nil, fieldError(0, -1, ReasonTooLong)
 	}
 	return dst, nil
+}
+
+// lengthless refuses an element behind one that takes all that is left.
+func (p *Program) lengthless(m *Message) error {
+	last := m.bits.Last()
+	for de := range last {
+		if m.Has(de) && p.slots[de].prefix == Rest {
+			return fieldError(de, -1, ReasonBehindRest)
+		}
+	}
+	return nil
 }
 
 // pack writes MTI, bitmaps and elements.

@@ -68,6 +68,9 @@ func (s *slot) number(b []byte) (n int, why string) {
 			}
 			n = n*100 + int(x>>4)*10 + int(x&15)
 		}
+		if s.odd && b[0]>>4 != 0 {
+			return 0, ReasonFiller
+		}
 	case ASCIILength, EBCDICLength:
 		zero := byte('0')
 		if s.prefix == EBCDICLength {
@@ -115,6 +118,9 @@ func berLength(raw []byte, off int) (start, n int, why string) {
 	}
 	for _, x := range raw[off : off+count] {
 		n = min(n<<8|int(x), MaxMessage+1)
+	}
+	if n > MaxMessage && count > 8 {
+		return off, 0, ReasonLengthBER // moov reads its last 64 bits
 	}
 	return off + count, n, ""
 }

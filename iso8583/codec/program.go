@@ -17,6 +17,7 @@ type Program struct {
 	keys   []string // of the subfields, empty for elements
 	names  []string
 	tables []table
+	rest   bool // an element has no length: nothing may follow it
 }
 
 // A slot is the compiled form of one field.
@@ -25,6 +26,7 @@ type slot struct {
 	enc     Encoding
 	prefix  PrefixForm
 	width   uint8 // bytes of the length
+	odd     bool  // the length is an odd number of BCD digits
 	pad     Pad
 	even    bool
 	expand  bool   // a bitmap that may announce another
@@ -108,6 +110,7 @@ func New(l Layout) (*Program, error) {
 			return nil, err
 		}
 		p.slots[de], p.names[de] = s, f.Name
+		p.rest = p.rest || s.prefix == Rest
 	}
 	return p, nil
 }
@@ -235,20 +238,19 @@ func (s *slot) compileLength(f *Field) (why string) {
 		if f.Length > MaxMessage {
 			return fmt.Sprintf("the length %d is above that of a message", f.Length)
 		}
-		digits = 0
 	case Rest:
-		limit, digits = MaxMessage, 0
+		limit = MaxMessage
 	case BERLength:
 		if f.Length == 0 {
 			limit = MaxMessage // moov reads 0 as no maximum
 		}
-		digits = 0
 	case ASCIILength, BCDLength, BinaryLength, HexLength, EBCDICLength:
 		if digits < 1 || digits > 6 {
 			return fmt.Sprintf("a length of %d digits is not supported", digits)
 		}
 		limit = min(limit, capacity(f.Prefix.Form, digits))
 		s.width = uint8(prefixWidth(f.Prefix.Form, digits))
+		s.odd = f.Prefix.Form == BCDLength && digits%2 == 1
 	default:
 		return "its length prefix is not known"
 	}

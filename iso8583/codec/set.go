@@ -74,7 +74,7 @@ func (m *Message) fail(de int, why string) {
 
 func (m *Message) settable(de int) bool {
 	if de < 0 || de > MaxElement || m.p.slots[de].kind == 0 || !m.p.maps.holds(de) {
-		m.fail(de, reasonNoPlace)
+		m.fail(de, ReasonNoPlace)
 		return false
 	}
 	return true

@@ -260,5 +260,6 @@ func (s *Session) recoverPINKey() (oda.PublicKey, error) {
 	if err != nil {
 		return oda.PublicKey{}, err
 	}
+	pin.Wipe()
 	return pin.PublicKey, nil
 }

@@ -151,6 +151,9 @@ func (s *Session) Close() {
 	if s.info != nil {
 		s.info.wipe()
 	}
+	if s.iccKey != nil {
+		s.iccKey.Wipe()
+	}
 	clear(s.static)
 	clear(s.cdol1)
 }

@@ -31,6 +31,7 @@ func openCertificate(by PublicKey, format byte, holder int, c keyObjects, static
 	if err != nil {
 		return certificate{}, err
 	}
+	defer clear(s) // the holder of a card's certificate is its PAN
 	body := s.content()
 	fixed := holder + 9 // expiry 2, serial 3, two algorithms, two lengths
 	room := len(body) - fixed
@@ -74,11 +75,26 @@ func (c certificate) validOn(day emv.Day) error {
 	return nil
 }
 
-// digits are those of the holder field without the filler; ok is false for
-// anything else there.
+// digits are those of the holder field without the filler on the right; ok is
+// false for anything else there. They never become a string, which nobody could
+// wipe.
 func (c certificate) digits() (d secret.Secret, ok bool) {
-	text, err := emv.Digits(c.holder.Expose())
-	return secret.Take([]byte(text)), err == nil
+	out := make([]byte, 0, 2*c.holder.Len())
+	filler := false
+	ok = true
+	for _, b := range c.holder.Expose() {
+		for _, nibble := range [2]byte{b >> 4, b & 0x0F} {
+			switch {
+			case nibble == 0x0F:
+				filler = true
+			case nibble > 9 || filler:
+				ok = false
+			default:
+				out = append(out, '0'+nibble)
+			}
+		}
+	}
+	return secret.Take(out), ok
 }
 
 // belongs checks the digits of the holder field against those of a PAN: all of

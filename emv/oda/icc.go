@@ -34,6 +34,9 @@ func recoverICC(issuer PublicKey, o keyObjects, static []byte, step Step, clause
 	return &ICCKey{c.key, c}, nil
 }
 
+// Wipe clears the PAN that the certificate was made for; the key stays usable.
+func (k *ICCKey) Wipe() { k.certificate.holder.Wipe() }
+
 // PAN are the digits that the certificate was made for. The caller wipes them.
 func (k *ICCKey) PAN() secret.Secret {
 	d, _ := k.certificate.digits() // what is no PAN is empty, and Belongs refuses it
@@ -75,10 +78,11 @@ func checked(key *ICCKey, err error, in ICCInput) (*ICCKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := key.Belongs(in.PAN); err != nil {
-		return nil, err
+	if err = key.Belongs(in.PAN); err == nil {
+		err = key.ValidOn(in.Date)
 	}
-	if err := key.ValidOn(in.Date); err != nil {
+	if err != nil {
+		key.Wipe()
 		return nil, err
 	}
 	return key, nil

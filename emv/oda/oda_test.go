@@ -163,6 +163,12 @@ func TestPANIsNotPrinted(t *testing.T) {
 	if got := icc.PAN(); string(got.Expose()) != string(c.pan) {
 		t.Error("the PAN is another one")
 	}
+	defer func() {
+		icc.Wipe()
+		if p := icc.PAN(); !p.IsZero() || icc.Size() != 96 {
+			t.Error("a wiped key has a PAN, or is no key any more")
+		}
+	}()
 	for _, text := range []string{fmt.Sprint(icc), fmt.Sprintf("%+v", *icc), fmt.Sprintf("%v", icc), fmt.Sprintf("%#v", icc)} {
 		if strings.Contains(text, "4761739001010010") || strings.Contains(text, "71 97 115 144") || strings.Contains(text, "0x47, 0x61") {
 			t.Errorf("printed: %.200s", text)

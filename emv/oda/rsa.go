@@ -51,13 +51,16 @@ func (k PublicKey) Modulus() []byte { return k.n.Bytes() }
 
 // encipher is the public operation on a whole block (B2 Annex B2.1.2); block must
 // have the length of the modulus. ok is false when it is not below the modulus.
+// One side may hold a PIN or a PAN, so no number is left behind in memory.
 func (k PublicKey) encipher(block []byte) (out []byte, ok bool) {
-	x := new(big.Int).SetBytes(block)
+	var x, y big.Int
+	x.SetBytes(block)
+	defer func() { clear(x.Bits()); clear(y.Bits()) }()
 	if x.Cmp(k.n) >= 0 {
 		return nil, false
 	}
-	x.Exp(x, k.e, k.n)
-	return x.FillBytes(make([]byte, k.Size())), true
+	y.Exp(&x, k.e, k.n)
+	return y.FillBytes(make([]byte, k.Size())), true
 }
 
 // recover opens a certificate or signature and checks what all of them have in

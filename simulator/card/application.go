@@ -38,7 +38,7 @@ func (c *Card) getProcessingOptions(cmd transport.Command) (transport.Response, 
 	if err := c.store.Save(); err != nil {
 		return transport.Response{}, fmt.Errorf("%w: %w", ErrMute, err)
 	}
-	c.tx = transaction{open: true, fields: split(a.pdol, nodes[0].Value)}
+	c.tx = transaction{open: true, fields: split(a.pdol, nodes[0].Value), signed: [][]byte{nodes[0].Value}}
 	if a.profile.Template == 1 {
 		return answer(ber.Append(nil, uint32(emv.TagResponse1), append(append([]byte(nil), a.aip...), a.afl...)))
 	}
@@ -85,5 +85,6 @@ func (c *Card) getChallenge(cmd transport.Command) (transport.Response, error) {
 	if _, err := io.ReadFull(c.random, out); err != nil {
 		return transport.Response{}, fmt.Errorf("%w: %w", ErrMute, err)
 	}
+	c.tx.challenge = out
 	return answer(out)
 }

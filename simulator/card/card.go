@@ -62,6 +62,11 @@ type transaction struct {
 	unableOnline bool
 	pinTried     bool
 	pinRight     bool
+	pinHidden    bool     // the PIN came enciphered
+	challenge    []byte   // of GET CHALLENGE, for the next command alone
+	dynamic      bool     // a dynamic signature was given
+	combined     [2]bool  // combined signatures were given: first and second GENERATE AC
+	signed       [][]byte // values of PDOL, CDOL1 and CDOL2 as they came
 	issuerAuth   authResult
 	approved     bool // the issuer's answer approves
 	scriptCount  int
@@ -80,7 +85,7 @@ const (
 func New(p *Profile, store *Store, random io.Reader, log *Log) (*Card, error) {
 	c := &Card{profile: p, store: store, random: random, log: log, pin: secret.New([]byte(p.PIN))}
 	for i := range p.Apps {
-		a, err := personalize(&p.Apps[i], store.state.Apps[p.Apps[i].AID])
+		a, err := personalize(&p.Apps[i], store.state.Apps[p.Apps[i].AID], p.Faults.WrongCertificate)
 		if err != nil {
 			return nil, fmt.Errorf("application %d: %w", i+1, err)
 		}
@@ -129,7 +134,12 @@ func (c *Card) faulty(name string, command transport.Command) (transport.Respons
 	if !ok {
 		return refuse(c.unknown(command))
 	}
-	return h(c, command)
+	challenge := c.tx.challenge
+	r, err := h(c, command)
+	if name != cmdGetChallenge && challenge != nil {
+		c.tx.challenge = nil // it was good for one command
+	}
+	return r, err
 }
 
 func refuse(sw uint16) (transport.Response, error) { return transport.Response{SW: sw}, nil }
@@ -156,13 +166,14 @@ const (
 	cmdGenerateAC2  = "generate_ac_2"
 	cmdExternalAuth = "external_authenticate"
 	cmdGetChallenge = "get_challenge"
+	cmdInternalAuth = "internal_authenticate"
 	cmdScript       = "script"
 	cmdUnknown      = "unknown"
 )
 
 var commandNames = []string{
 	cmdSelect, cmdGPO, cmdReadRecord, cmdGetData, cmdVerify, cmdGenerateAC1, cmdGenerateAC2,
-	cmdExternalAuth, cmdGetChallenge, cmdScript,
+	cmdExternalAuth, cmdInternalAuth, cmdGetChallenge, cmdScript,
 }
 
 var handlers map[string]func(*Card, transport.Command) (transport.Response, error)
@@ -172,6 +183,7 @@ func init() {
 		cmdSelect: (*Card).selectFile, cmdGPO: (*Card).getProcessingOptions, cmdReadRecord: (*Card).readRecord,
 		cmdGetData: (*Card).getData, cmdVerify: (*Card).verify, cmdGenerateAC1: (*Card).firstGenerateAC,
 		cmdGenerateAC2: (*Card).secondGenerateAC, cmdExternalAuth: (*Card).externalAuthenticate,
+		cmdInternalAuth: (*Card).internalAuthenticate,
 		cmdGetChallenge: (*Card).getChallenge, cmdScript: (*Card).script,
 	}
 }
@@ -196,6 +208,8 @@ func (c *Card) commandName(command transport.Command) string {
 		return cmdGenerateAC1
 	case [2]byte{0x00, 0x82}:
 		return cmdExternalAuth
+	case [2]byte{0x00, 0x88}:
+		return cmdInternalAuth
 	case [2]byte{0x00, 0x84}:
 		return cmdGetChallenge
 	}

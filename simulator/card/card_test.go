@@ -124,7 +124,7 @@ func TestDocumentedCard(t *testing.T) {
 		t.Errorf("the issuer's number is not in %X", fci)
 	}
 	words := strings.FieldsFunc(doc, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9') })
-	for _, v := range []any{Profile{}, Application{}, IAC{}, File{}, Keys{}, Risk{}, Faults{}} {
+	for _, v := range []any{Profile{}, Application{}, IAC{}, File{}, Keys{}, Risk{}, Faults{}, ODA{}, RSABits{}, RSAKey{}} {
 		for i, s := 0, reflect.TypeOf(v); i < s.NumField(); i++ {
 			if key := s.Field(i).Tag.Get("yaml"); !slices.Contains(words, key) {
 				t.Errorf("the key %s is not documented", key)

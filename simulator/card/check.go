@@ -40,6 +40,7 @@ func (p *Profile) setDefaults() {
 		a.IAC.Denial = cmp.Or(a.IAC.Denial, noAction)
 		a.IAC.Online, a.IAC.Default = cmp.Or(a.IAC.Online, allActions), cmp.Or(a.IAC.Default, allActions)
 		a.Keys.Option, a.Keys.DKI = cmp.Or(a.Keys.Option, "A"), cmp.Or(a.Keys.DKI, "01")
+		a.ODA.setDefaults(a.Expiry)
 		if len(a.Keys.ARPCMethods) == 0 {
 			a.Keys.ARPCMethods = []int{1, 2}
 		}
@@ -78,7 +79,7 @@ func (a *Application) check() error {
 		hexBytes("iac.denial", a.IAC.Denial, 5, 5), hexBytes("iac.online", a.IAC.Online, 5, 5), hexBytes("iac.default", a.IAC.Default, 5, 5),
 		dol("pdol", a.PDOL), dol("cdol1", a.CDOL1), dol("cdol2", a.CDOL2), conf.InRange("template", a.Template, 1, 2),
 		hexBytes("issuer_id", a.IssuerID, 0, 4),
-		a.Keys.check(), a.Risk.check(),
+		a.Keys.check(), a.Risk.check(), a.ODA.check(a),
 	}
 	if a.PSN != "" {
 		errs = append(errs, number("psn", a.PSN, 2, 2))

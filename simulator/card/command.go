@@ -1,6 +1,7 @@
 package card
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ func Command() *cobra.Command {
 			return cli.Fail(cli.ExitUsage, "no command was given", "see simulator card --help", nil)
 		},
 	}
-	c.AddCommand(serveCommand(), listCommand(), showCommand())
+	c.AddCommand(serveCommand(), listCommand(), showCommand(), caKeysCommand())
 	return c
 }
 
@@ -128,13 +129,15 @@ type appRow struct {
 	Expiry  string `json:"expiry"`
 	Profile string `json:"cryptogram"`
 	CVMList string `json:"cvm_list"`
+	// ODA are the methods of offline data authentication.
+	ODA []string `json:"oda,omitempty"`
 }
 
 func summarize(p *Profile) summary {
 	s := summary{Name: p.Name, Comment: p.Comment}
 	for _, a := range p.Apps {
 		s.Apps = append(s.Apps, appRow{
-			AID: a.AID, Label: a.Label, PAN: emv.MaskPAN(a.PAN), Expiry: a.Expiry, Profile: a.Keys.Profile, CVMList: a.CVMList,
+			AID: a.AID, Label: a.Label, PAN: emv.MaskPAN(a.PAN), Expiry: a.Expiry, Profile: a.Keys.Profile, CVMList: a.CVMList, ODA: a.ODA.Methods,
 		})
 	}
 	return s
@@ -172,9 +175,40 @@ func showCommand() *cobra.Command {
 			s := summarize(p)
 			text := []string{s.Name + ": " + s.Comment}
 			for _, a := range s.Apps {
-				text = append(text, fmt.Sprintf("  %s %s\n    PAN %s, expires %s (YYMM), cryptogram %s, CVM list %s", a.AID, a.Label, a.PAN, a.Expiry, a.Profile, a.CVMList))
+				methods := cmp.Or(strings.Join(a.ODA, ", "), "none")
+				text = append(text, fmt.Sprintf("  %s %s\n    PAN %s, expires %s (YYMM), cryptogram %s, CVM list %s\n    offline data authentication: %s",
+					a.AID, a.Label, a.PAN, a.Expiry, a.Profile, a.CVMList, methods))
 			}
 			return cli.Print(c, s, strings.Join(text, "\n"))
+		},
+	}
+}
+
+func caKeysCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "ca-keys CARD", Short: "Print the card's test CA keys for an agent's configuration", Args: cobra.ExactArgs(1),
+		Long: `ca-keys prints the key ca_keys of an agent's configuration with the authority
+that stands behind the card's certificates. The keys are marked as test keys: an
+agent takes them in lab mode only, since everybody has their private halves.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			p, err := Load(args[0])
+			if err != nil {
+				return cli.Fail(cli.ExitUsage, "the card cannot be read", "see simulator card list", err)
+			}
+			keys, err := p.CAKeys()
+			if err != nil {
+				return cli.Fail(cli.ExitUsage, "the card's keys cannot be used", "", err)
+			}
+			text, err := p.CAKeysYAML()
+			if err != nil {
+				return cli.Fail(cli.ExitUsage, "the card's keys cannot be used", "", err)
+			}
+			rows := []map[string]string{}
+			for _, k := range keys {
+				rows = append(rows, map[string]string{"rid": fmt.Sprintf("%X", k.RID), "index": fmt.Sprintf("%02X", k.Index),
+					"modulus": fmt.Sprintf("%X", k.Modulus), "exponent": fmt.Sprintf("%X", k.Exponent), "checksum": fmt.Sprintf("%X", k.Checksum)})
+			}
+			return cli.Print(c, rows, cmp.Or(strings.TrimSuffix(text, "\n"), "ca_keys: []"))
 		},
 	}
 }

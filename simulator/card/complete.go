@@ -95,6 +95,7 @@ func (c *Card) secondGenerateAC(cmd transport.Command) (transport.Response, erro
 	if asked == typeARQC {
 		return refuse(swP1P2)
 	}
+	c.tx.signed = append(c.tx.signed[:2:2], cmd.Data)
 	c.tx.fields = first // the issuer's answer is about the first cryptogram
 	if auth := fields[uint32(emv.TagIssuerAuth)]; c.tx.issuerAuth == authNone && !zero(auth) {
 		if err := c.checkIssuer(trimAuth(auth)); err != nil {
@@ -104,7 +105,12 @@ func (c *Card) secondGenerateAC(cmd transport.Command) (transport.Response, erro
 	c.tx.fields = fields
 	kind := c.decideSecond(asked)
 	c.tx.second = &kind
+	c.tx.combined[1] = signs(cmd, kind)
 	ac, iad, err := c.cryptogram()
+	if err != nil {
+		return transport.Response{}, err
+	}
+	response, err := c.acResponse(kind, c.tx.combined[1], ac, iad)
 	if err != nil {
 		return transport.Response{}, err
 	}
@@ -112,7 +118,7 @@ func (c *Card) secondGenerateAC(cmd transport.Command) (transport.Response, erro
 	if err := c.store.Save(); err != nil {
 		return transport.Response{}, fmt.Errorf("%w: %w", ErrMute, err)
 	}
-	return answer(c.acResponse(kind, ac, iad))
+	return answer(response)
 }
 
 func zero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }

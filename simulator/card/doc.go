@@ -1,6 +1,6 @@
 // Package card is a chip card in software: an ICC with real keys that answers
 // SELECT, GET PROCESSING OPTIONS, READ RECORD, GET DATA, VERIFY, GENERATE AC,
-// EXTERNAL AUTHENTICATE, GET CHALLENGE and issuer scripts as EMV Book 3 orders,
+// INTERNAL and EXTERNAL AUTHENTICATE, GET CHALLENGE and issuer scripts as EMV Book 3 orders,
 // computes its cryptograms from its own card key and transaction counter, and
 // checks the issuer's answer before it approves.
 //

@@ -21,6 +21,9 @@ const (
 	typeRFU  = 0xC0
 )
 
+// combinedBit of P1 asks for a combined signature (EMV Book 3, table 12).
+const combinedBit = 0x10
+
 // firstGenerateAC is the first GENERATE AC (EMV Book 3, 6.5.5, 9): the card
 // answers what was asked for, or something lower.
 func (c *Card) firstGenerateAC(cmd transport.Command) (transport.Response, error) {
@@ -30,19 +33,25 @@ func (c *Card) firstGenerateAC(cmd transport.Command) (transport.Response, error
 	}
 	asked := cmd.P1 & typeRFU
 	c.tx.fields = fields
+	c.tx.signed = append(c.tx.signed[:1:1], cmd.Data)
 	c.tx.first = c.decideFirst(asked)
 	c.tx.firstDone = true
 	c.tx.unableOnline = false
+	c.tx.combined[0] = signs(cmd, c.tx.first)
 	ac, iad, err := c.cryptogram()
 	if err != nil {
 		return transport.Response{}, err
 	}
 	c.tx.ac = ac
+	response, err := c.acResponse(c.tx.first, c.tx.combined[0], ac, iad)
+	if err != nil {
+		return transport.Response{}, err
+	}
 	c.closeFirst()
 	if err := c.store.Save(); err != nil {
 		return transport.Response{}, fmt.Errorf("%w: %w", ErrMute, err)
 	}
-	return answer(c.acResponse(c.tx.first, ac, iad))
+	return answer(response)
 }
 
 // acCommand checks what both commands have in common and takes the objects of
@@ -51,8 +60,10 @@ func (c *Card) acCommand(cmd transport.Command, list func(*app) emv.DOL) (crypto
 	switch {
 	case c.selected == nil || !c.tx.open || c.tx.second != nil:
 		return nil, swConditions
-	case cmd.P1&^typeRFU != 0 || cmd.P1 == typeRFU || cmd.P2 != 0:
-		return nil, swP1P2 // combined DDA is not offered by these cards
+	case cmd.P1&^(typeRFU|combinedBit) != 0 || cmd.P1&typeRFU == typeRFU || cmd.P2 != 0:
+		return nil, swP1P2
+	case cmd.P1&combinedBit != 0 && (cmd.P1&typeRFU == typeAAC || !c.selected.profile.ODA.offers("cda")):
+		return nil, swP1P2 // no combined signature with an AAC (EMV Book 2, 6.6)
 	case len(cmd.Data) != list(c.selected).Len():
 		return nil, swLength
 	}
@@ -132,17 +143,25 @@ func (c *Card) cryptogram() (cryptogram.AC, []byte, error) {
 	return ac, iad, nil
 }
 
-// acResponse is format 1 or 2 of EMV Book 3, 6.5.5.4.
-func (c *Card) acResponse(kind byte, ac cryptogram.AC, iad []byte) []byte {
+// signs tells whether the answer kind to cmd gets a combined signature: a card
+// that declines does not sign (EMV Book 2, 6.6.1).
+func signs(cmd transport.Command, kind byte) bool { return cmd.P1&combinedBit != 0 && kind != typeAAC }
+
+// acResponse is format 1 or 2 of EMV Book 3, 6.5.5.4, or the one with a combined
+// signature.
+func (c *Card) acResponse(kind byte, combined bool, ac cryptogram.AC, iad []byte) ([]byte, error) {
 	atc := binary.BigEndian.AppendUint16(nil, c.selected.state.ATC)
-	if c.selected.profile.Template == 1 {
+	if c.selected.profile.Template == 1 && !combined {
 		body := append(append(append([]byte{kind}, atc...), ac[:]...), iad...)
-		return ber.Append(nil, uint32(emv.TagResponse1), body)
+		return ber.Append(nil, uint32(emv.TagResponse1), body), nil
 	}
 	body := ber.Append(nil, uint32(emv.TagCID), []byte{kind})
 	body = ber.Append(body, uint32(emv.TagATC), atc)
+	if combined {
+		return c.combinedResponse(kind, ac, ber.Append(body, uint32(emv.TagIAD), iad))
+	}
 	body = ber.Append(body, uint32(emv.TagCryptogram), ac[:])
-	return ber.Append(nil, uint32(emv.TagResponse2), ber.Append(body, uint32(emv.TagIAD), iad))
+	return ber.Append(nil, uint32(emv.TagResponse2), ber.Append(body, uint32(emv.TagIAD), iad)), nil
 }
 
 // fromBCD is the number of packed digits.

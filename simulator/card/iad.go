@@ -91,8 +91,8 @@ func (c *Card) visaCVR() []byte {
 func (c *Card) mchipCVR() []byte {
 	s, tx := c.selected.state, &c.tx
 	return []byte{
-		c.acBits() | flag(tx.pinTried, 0x04) | flag(tx.pinRight, 0x01),
-		flag(tx.issuerAuth == authRight, 0x10),
+		c.acBits() | flag(tx.pinTried, 0x04) | flag(tx.pinTried && tx.pinHidden, 0x02) | flag(tx.pinRight, 0x01),
+		flag(tx.dynamic, 0x80) | flag(tx.combined[0], 0x40) | flag(tx.combined[1], 0x20) | flag(tx.issuerAuth == authRight, 0x10),
 		byte(min(s.Scripts, 15))<<4 | byte(c.store.state.PINTries),
 		flag(tx.unableOnline, 0x80) | flag(!tx.pinTried, 0x40) | flag(tx.pinTried && !tx.pinRight, 0x20) | flag(c.store.state.PINTries == 0, 0x10),
 		flag(c.overLimit(), 0x40) | flag(tx.issuerAuth == authFailed || s.IssuerAuthFailed, 0x04) | flag(s.Scripts > 0, 0x02) | flag(s.ScriptFailed, 0x01),

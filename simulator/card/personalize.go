@@ -34,12 +34,17 @@ type app struct {
 	dki          byte
 	cardKey      secret.Secret // for application cryptograms
 	scriptKey    secret.Secret // for the integrity of scripts; empty when they need none
+	rsa          keySet        // for offline data authentication; empty without
 }
 
-// personalize makes the application of a checked profile.
-func personalize(p *Application, state *AppState) (*app, error) {
+// personalize makes the application of a checked profile. wrong spoils its
+// certificate.
+func personalize(p *Application, state *AppState, wrong bool) (*app, error) {
 	a := &app{aid: unhex(p.AID), profile: p, state: state, aip: unhex(p.AIP), dki: unhex(p.Keys.DKI)[0], records: map[recordKey][]byte{}}
 	a.version = cryptogram.Profile(p.Keys.Profile)
+	for _, m := range p.ODA.Methods {
+		methodBits[m].Set(a.aip)
+	}
 	var err error
 	if a.layout, err = iadLayoutOf(a.version); err != nil {
 		return nil, err
@@ -56,7 +61,7 @@ func personalize(p *Application, state *AppState) (*app, error) {
 		return nil, err
 	}
 	a.fci = a.controlInformation()
-	return a, a.layRecords()
+	return a, a.layRecords(wrong)
 }
 
 func (a *app) deriveKeys() error {
@@ -119,8 +124,9 @@ type object struct {
 }
 
 // layRecords puts the application's data into records: track 2 and name in
-// SFI 1, the rest in SFI 2, and the profile's own records behind them.
-func (a *app) layRecords() error {
+// SFI 1, the rest in SFI 2, certificates in SFI 3, and the profile's own records
+// behind them.
+func (a *app) layRecords(wrong bool) error {
 	p := a.profile
 	track2, err := p.track2()
 	if err != nil {
@@ -141,6 +147,9 @@ func (a *app) layRecords() error {
 		{emv.TagIACDenial, unhex(p.IAC.Denial)}, {emv.TagIACOnline, unhex(p.IAC.Online)}, {emv.TagIACDefault, unhex(p.IAC.Default)},
 		{emv.TagVersionCard, unhex(p.Version)},
 	}
+	if len(p.ODA.Methods) > 0 {
+		rules = append(rules, object{emv.TagSDATags, []byte{byte(emv.TagAIP)}})
+	}
 	if p.CVMList != "" {
 		rules = append(rules, object{emv.TagCVMList, unhex(p.CVMList)})
 	}
@@ -149,6 +158,9 @@ func (a *app) layRecords() error {
 	a.lay(2, 2, []object{{emv.TagCDOL1, unhex(p.CDOL1)}, {emv.TagCDOL2, unhex(p.CDOL2)}})
 	a.lay(2, 3, rules)
 	a.afl = []byte{1 << 3, 1, 1, 0, 2 << 3, 1, 3, 0}
+	if err := a.layCertificates(wrong); err != nil {
+		return err
+	}
 	for _, f := range p.Extra {
 		key := recordKey{byte(f.SFI), byte(f.Record)}
 		if a.records[key] != nil {

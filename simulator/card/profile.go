@@ -64,6 +64,7 @@ type Application struct {
 	Template int    `yaml:"template"`  // answers in format 1 (tag 80) or 2 (tag 77)
 	Extra    []File `yaml:"records"`   // records in addition to the standard ones
 	Keys     Keys   `yaml:"keys"`      //
+	ODA      ODA    `yaml:"oda"`       // RSA keys for offline data authentication
 	Risk     Risk   `yaml:"risk"`      //
 	IssuerID string `yaml:"issuer_id"` // tag 42, issuer identification number, optional
 }
@@ -110,6 +111,9 @@ type Risk struct {
 
 // Faults make a card misbehave, to test what is on the other side.
 type Faults struct {
+	WrongCertificate bool `yaml:"wrong_certificate"` // one bit of the issuer's certificate is changed
+	WrongSignature   bool `yaml:"wrong_signature"`   // one bit of every dynamic signature is changed
+
 	WrongKey   bool              `yaml:"wrong_key"`   // cryptograms under a key that no issuer has
 	AcceptARPC bool              `yaml:"accept_arpc"` // does not check the issuer's answer
 	RefuseARPC bool              `yaml:"refuse_arpc"` // finds every answer of the issuer wrong

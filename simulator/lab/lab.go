@@ -238,7 +238,11 @@ func (l *Lab) initCard(ctx context.Context) error {
 
 // initAgent makes the terminal's key, has it certified, and loads its DUKPT key.
 func (l *Lab) initAgent(ctx context.Context) error {
-	if err := os.WriteFile(l.AgentConfig(), []byte(l.agentYAML()), 0o600); err != nil {
+	config, err := l.agentYAML()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(l.AgentConfig(), []byte(config), 0o600); err != nil {
 		return err
 	}
 	csr, cert, keys := l.Path("agent.csr"), l.Path("agent.crt"), l.Path("keys")

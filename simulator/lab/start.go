@@ -14,8 +14,12 @@ import (
 )
 
 // agentYAML is the configuration of the lab's terminal.
-func (l *Lab) agentYAML() string {
+func (l *Lab) agentYAML() (string, error) {
 	a := l.profile.Apps[0]
+	caKeys, err := l.profile.CAKeysYAML()
+	if err != nil {
+		return "", fmt.Errorf("the card: %w", err)
+	}
 	var apps strings.Builder
 	for _, app := range l.profile.Apps {
 		fmt.Fprintf(&apps, "  - aid: %s\n    partial: true\n    version: \"0096\"\n    tac_denial: \"0010000000\"\n"+
@@ -46,11 +50,11 @@ reversals:
   first: 200ms
   max: 2s
 applications:
-%slab:
+%s%slab:
   trace_dir: trace/agent
   raw_wire: %v
 `, l.agentData(), Terminal, Merchant, currencyLetters(a.Currency), strings.TrimLeft(a.Country, "0"),
-		l.target(), l.o.AnswerWithin, l.dir, apps.String(), l.o.RawWire)
+		l.target(), l.o.AnswerWithin, l.dir, apps.String(), caKeys, l.o.RawWire), nil
 }
 
 // currencyLetters are the codes that cards of the lab use.

@@ -37,7 +37,7 @@ func (s *Session) verifyCombined(g *GeneratedAC, cdol1, cdol2 []byte) bool {
 	if err == nil {
 		g.Cryptogram = bytes.Clone(proof.Cryptogram)
 		s.tags.Set(emv.TagICCDynamic, proof.Number)
-		s.ask.observe(stepAuthenticate, "B2 6.6.2", "CDA succeeded", "")
+		s.ask.observe(stepAuthenticate, "B2 6.6.2", "CDA succeeded", "the card signed the cryptogram and the data of this transaction")
 		return true
 	}
 	g.Cryptogram = nil

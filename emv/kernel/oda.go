@@ -19,7 +19,8 @@ type method struct {
 	failed     emv.Bit // in the TVR
 	needed     []emv.Tag
 	perform    func(*Session, context.Context) error
-	signsLater bool // the card signs in GENERATE AC: until then nothing was performed
+	proof      string // what success means
+	signsLater bool   // the card signs in GENERATE AC: until then nothing was performed
 }
 
 var (
@@ -30,10 +31,12 @@ var (
 // methods in the order of choice. XDA stands before them in EMV 4.4; a terminal
 // of this kernel does not declare it, so its cards fall to these.
 var methods = []method{
-	{"CDA", emv.AIPCDA, emv.CapCDA, emv.TVRCDAFailed, iccTags, func(s *Session, _ context.Context) error { return s.recoverICC() }, true},
-	{"DDA", emv.AIPDDA, emv.CapDDA, emv.TVRDDAFailed, iccTags, (*Session).authenticateDynamic, false},
+	{"CDA", emv.AIPCDA, emv.CapCDA, emv.TVRCDAFailed, iccTags, func(s *Session, _ context.Context) error { return s.recoverICC() }, "", true},
+	{"DDA", emv.AIPDDA, emv.CapDDA, emv.TVRDDAFailed, iccTags, (*Session).authenticateDynamic,
+		"the card signed the terminal's unpredictable number", false},
 	{"SDA", emv.AIPSDA, emv.CapSDA, emv.TVRSDAFailed, append(append([]emv.Tag{}, issuerTags...), emv.TagSignedStatic),
-		func(s *Session, _ context.Context) error { return s.authenticateStatic() }, false},
+		func(s *Session, _ context.Context) error { return s.authenticateStatic() },
+		"the records are as the issuer signed them", false},
 }
 
 // chooseMethod is the first that card and terminal have in common (B3 10.3).
@@ -79,7 +82,7 @@ func (s *Session) authenticate(ctx context.Context) error {
 		s.ask.observe(stepAuthenticate, "B2 6.4", m.name+" possible", "the card's key was recovered; it signs in GENERATE AC")
 	default:
 		s.setTSI(emv.TSIODA)
-		s.ask.observe(stepAuthenticate, "B3 10.3", m.name+" succeeded", "")
+		s.ask.observe(stepAuthenticate, "B3 10.3", m.name+" succeeded", m.proof)
 	}
 	return nil
 }

@@ -52,9 +52,15 @@ func load(certPEM, keyPEM, caPEM []byte) (tls.Certificate, *x509.CertPool, error
 	if err != nil {
 		return tls.Certificate{}, nil, fmt.Errorf("certificate and key do not fit: %w", err)
 	}
+	pool, err := Pool(caPEM)
+	return pair, pool, err
+}
+
+// Pool reads the certificates of authorities. The error says that there is none.
+func Pool(caPEM []byte) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(caPEM) {
-		return tls.Certificate{}, nil, errors.New("no certificate of an authority was found")
+		return nil, errors.New("no certificate of an authority was found")
 	}
-	return pair, pool, nil
+	return pool, nil
 }

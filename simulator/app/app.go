@@ -14,6 +14,7 @@ import (
 	"tallystick.example/simulator/demo"
 	"tallystick.example/simulator/fault"
 	"tallystick.example/simulator/keypad"
+	"tallystick.example/simulator/msg"
 	"tallystick.example/simulator/reader"
 	"tallystick.example/simulator/sweep"
 	"tallystick.example/simulator/tally"
@@ -38,6 +39,6 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // Root is the command tree of the simulator.
 func Root() *cobra.Command {
 	root := cli.Root("simulator", "Play card, reader, keypad and network; run vectors, demo and tally", long)
-	root.AddCommand(demo.Command(), card.Command(), reader.Command(), keypad.Command(), fault.Command(), vectors.Command(), sweep.Command(), tally.Command(), canary.Command(), adversary.Command())
+	root.AddCommand(demo.Command(), card.Command(), reader.Command(), keypad.Command(), fault.Command(), vectors.Command(), sweep.Command(), tally.Command(), canary.Command(), adversary.Command(), msg.Command())
 	return root
 }

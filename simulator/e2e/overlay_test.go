@@ -35,7 +35,8 @@ const (
 func stages() []stage {
 	const (
 		card    = "agent/internal/terminal/card.go"
-		request = "agent/internal/terminal/request.go"
+		request = "agent/internal/core/request.go"
+		sale    = "agent/internal/core/sale.go"
 		verify  = "internal/hsm/soft/verify.go"
 	)
 	pan, pin, both := []string{"PAN"}, []string{"PIN"}, []string{"PAN", "PIN"}
@@ -44,9 +45,9 @@ func stages() []stage {
 		{"agent: card read", card, "\ts.first, err = s.session.First(s.ctx, s.transaction())\n", false,
 			"s.first.Card.PAN.Expose(), s.first.Card.Track2.Expose()", byPayment, pan},
 		{"agent: digits typed", "agent/internal/device/keypad.go", "\t\t\tif done {\n", false, "e.digits[:e.n]", byPayment, pin},
-		{"agent: PIN captured", card, "\tblock, err := s.keys.EncryptPIN(", true, "pin.Expose(), card.PAN.Expose()", byPayment, both},
+		{"agent: PIN captured", card, "\tblock, err := keys.EncryptPIN(", true, "pin.Expose(), card.PAN.Expose()", byPayment, both},
 		{"agent: request built", request, "\tbody, err := seal(m, s.keys)\n", true, "cardObjects(s.first.Card)", byPayment, pan},
-		{"agent: answered", request, "\ts.answer = m\n", false, "s.first.Card.PAN.Expose()", byPayment, pan},
+		{"agent: answered", sale, "\ts.answer = r.Answer\n", false, "s.first.Card.PAN.Expose()", byPayment, pan},
 		{"agent: card completed", card, "\ts.last = s.session.Second(ctx, a)\n", false, "s.first.Card.PAN.Expose()", byPayment, pan},
 		{"host: message read", "host/internal/gateway/message.go", "\tm, err := iso8583.Unpack(f.Body)\n", false, "f.Body", byClearPAN, pan},
 		{"host: card issued", "host/app/card.go", "\t\tdefer req.PIN.Wipe()\n", false, "pan.Expose(), req.PIN.Expose()", byCardAdd, both},

@@ -100,6 +100,23 @@ func (p *provoker) revive(run bool) {
 		p.stopAll()
 		return
 	}
+	// A panic in its loop ends the agent, a moment after the payment has failed.
+	var err error
+	for range 3 {
+		p.startEnded()
+		ctx, cancel := context.WithTimeout(p.t.Context(), 15*time.Second)
+		err = p.AwaitReady(ctx)
+		cancel()
+		if err == nil {
+			return
+		}
+	}
+	p.t.Fatal(err)
+}
+
+// startEnded starts what is not running.
+func (p *provoker) startEnded() {
+	p.t.Helper()
 	for _, name := range []string{lab.Host, lab.Network, lab.Card, lab.Reader, lab.Keypad, lab.Agent} {
 		if done := p.Exited(name); done != nil {
 			select {
@@ -110,7 +127,6 @@ func (p *provoker) revive(run bool) {
 		}
 		p.start(name)
 	}
-	must(p.t, p.AwaitReady(p.t.Context()))
 }
 
 func (p *provoker) stopAll() {

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 
+	"tallystick.example/agent/internal/core"
 	"tallystick.example/agent/internal/journal"
+	"tallystick.example/agent/internal/payment"
 	"tallystick.example/agent/internal/receipt"
 )
 
@@ -106,6 +108,25 @@ func (t *Terminal) money(minor int64) string {
 	return receipt.Money(minor, c.MinorUnits, c.Alphabetic)
 }
 
+// A call is a till that waits for a payment.
+type call struct {
+	id      uint64
+	request PayRequest
+	tell    func(Event)
+	told    chan core.Told // has room for one
+	card    *cardPart
+}
+
+// show tells the till of a step that the Core knows.
+func (c *call) show(s core.Step) {
+	switch s {
+	case core.Reversing:
+		c.tell(Event{Progress: Reversing, Text: "Please wait: an earlier payment is being reversed"})
+	case core.PleaseWait:
+		c.tell(Event{Progress: PleaseWait, Text: "Please wait"})
+	}
+}
+
 // Pay serves one sale from the card to its outcome. emit is told of each step
 // and must not block. When ctx ends before the request has left, the sale is
 // cancelled; after that it goes on to its end, which Sale tells. Errors are
@@ -118,33 +139,77 @@ func (t *Terminal) Pay(ctx context.Context, r PayRequest, emit func(Event)) (Res
 		return Result{}, ErrBusy
 	}
 	defer t.busy.Unlock()
-	if known, ok := t.Sale(r.Sale); ok {
-		known.Repeated = true
-		return known, nil
-	}
-	s := newSale(t, r, emit)
-	t.setCurrent(s)
+	c := &call{id: t.calls.Add(1), request: r, tell: emit, told: make(chan core.Told, 1)}
+	c.card = newCardPart(t, c)
+	defer c.card.close()
+	t.setCurrent(c)
 	defer t.setCurrent(nil)
-	return s.run(ctx)
+	t.post(core.PayAsked{Call: c.id, Sale: r.Sale, Amount: r.Amount, Cashback: r.Cashback})
+	gone := ctx.Done()
+	for {
+		select {
+		case told := <-c.told:
+			return t.resultOf(r, told)
+		case <-gone:
+			gone = nil
+			t.post(core.TillGone{Call: c.id})
+		case <-t.done:
+			return t.lastWord(c)
+		}
+	}
 }
 
-func (t *Terminal) setCurrent(s *sale) {
+// lastWord is the answer of a payment when the loop has ended.
+func (t *Terminal) lastWord(c *call) (Result, error) {
+	select {
+	case told := <-c.told:
+		return t.resultOf(c.request, told)
+	default:
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.current = s
+	if t.failed != nil {
+		return Result{}, t.failed
+	}
+	return Result{}, ErrBusy
+}
+
+// resultOf makes the till's answer; the outcome is durable, or no attempt began.
+func (t *Terminal) resultOf(r PayRequest, told core.Told) (Result, error) {
+	switch {
+	case told.Busy:
+		return Result{}, ErrBusy
+	case told.Refused != "":
+		return Result{Sale: r.Sale, Outcome: string(payment.Refused), Reason: told.Refused, Amount: r.Amount, Cashback: r.Cashback,
+			Currency: t.o.Config.Currency().Alphabetic, Test: t.lab()}, nil
+	}
+	out, ok := t.Sale(r.Sale)
+	if !ok {
+		return Result{}, errors.New("terminal: the journal does not know the sale that it has just ended")
+	}
+	out.Repeated = told.Known
+	if !told.Known {
+		t.o.Log.WithFields(map[string]any{"stan": out.STAN, "rrn": out.RRN, "rc": out.RC, "outcome": out.Outcome, "reason": out.Reason}).Info("payment ended")
+	}
+	return out, nil
+}
+
+func (t *Terminal) setCurrent(c *call) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.current = c
 }
 
 // Abort stops the payment under way; false when there is none. A payment whose
 // request has left is reversed.
 func (t *Terminal) Abort() bool {
 	t.mu.Lock()
-	s := t.current
+	serving := t.current != nil
 	t.mu.Unlock()
-	if s == nil {
-		return false
+	if serving {
+		t.post(core.AbortAsked{})
 	}
-	s.abort()
-	return true
+	return serving
 }
 
 // Sale tells what became of a sale among the unfinished and the last finished
@@ -203,49 +268,38 @@ type Status struct {
 
 // Status tells how the terminal is.
 func (t *Terminal) Status() Status {
-	link := t.link.Status()
 	s := Status{
 		Mode: string(t.o.Config.Mode), Terminal: t.o.Config.Terminal.ID, Merchant: t.o.Config.Terminal.Merchant,
-		Host: "up", HostUp: link.Up, Reader: t.o.Reader.Name(), PINPad: t.o.PINPad != nil,
-		Records: t.o.Journal.Len(), LateAnswer: link.Late,
-	}
-	if !link.Up {
-		s.Host = link.Error
+		Reader: t.o.Reader.Name(), PINPad: t.o.PINPad != nil, Records: t.o.Journal.Len(),
 	}
 	if r := t.o.Register; r != nil {
 		k := r.KSN()
 		s.KeySet, s.Counter, s.KeysLeft = r.Set(), k.Counter(), k.Remaining()
 	}
-	s.Reversals, s.Stuck = t.reversals.depth()
+	var err error
+	if s.WhyNot, err = t.books.WhyNot(); err != nil {
+		s.WhyNot = err.Error()
+	}
 	t.mu.Lock()
+	defer t.mu.Unlock()
+	link := t.core.Link()
+	if t.over || t.failed != nil {
+		link.Up, link.Error = false, "the agent is ending"
+	}
+	s.Host, s.HostUp, s.LateAnswer = "up", link.Up, link.Late
+	if !link.Up {
+		s.Host = link.Error
+	}
+	s.Reversals, s.Stuck = t.core.Depth()
 	s.Busy = t.current != nil
-	t.mu.Unlock()
-	s.WhyNot = t.whyNot()
 	if s.WhyNot == "" && !link.Up {
 		s.WhyNot = "the host cannot be reached"
 	}
 	if s.WhyNot == "" {
-		s.WhyNot = t.reversals.blocks()
+		s.WhyNot = t.core.Blocks()
 	}
 	s.SaleReady = s.WhyNot == ""
 	return s
-}
-
-// whyNot is what stops a sale before the card is touched: keys, disk, reader.
-func (t *Terminal) whyNot() string {
-	if t.o.Register == nil {
-		return "no DUKPT key is loaded"
-	}
-	if t.o.Register.KSN().Remaining() == 0 {
-		return "the DUKPT key is used up"
-	}
-	if err := t.durable(t.o.Journal.Room()); err != nil {
-		return err.Error()
-	}
-	if t.o.Reader.Name() == "" {
-		return "the card reader is not connected"
-	}
-	return ""
 }
 
 // Export writes every attempt of the journal as JSON lines (docs/agent.md).

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"errors"
 	"testing"
 
 	"tallystick.example/agent/internal/journal"
@@ -64,9 +65,7 @@ func TestHostThatHasSeenMoreMovesTheCounterForward(t *testing.T) {
 	b.host.highest = unhex("123456789012345600000100")
 	b.start()
 	b.up()
-	if got := b.register.KSN().Counter(); got < 0x100 {
-		t.Errorf("counter %x after the sign-on, want at least 100", got)
-	}
+	b.eventually("at the host's counter", func() bool { return b.register.KSN().Counter() >= 0x100 })
 	b.pay("one")
 	b.stop()
 	b.host.highest = unhex("123456789012345600000001")
@@ -114,5 +113,20 @@ func TestFailedDiskEndsTheTerminal(t *testing.T) {
 	}
 	b.cancel()
 	<-b.ended
+	b.cancel = nil
+}
+
+// TestEndingTerminalIsNotReady: a terminal that has ended says so, since its
+// control socket may still answer.
+func TestEndingTerminalIsNotReady(t *testing.T) {
+	b := newBench(t, dukpt.AES)
+	b.up()
+	b.eventually("ready", func() bool { return b.terminal.Status().SaleReady })
+	b.cancel()
+	ok(t, <-b.ended)
+	if s := b.terminal.Status(); s.HostUp || s.SaleReady {
+		t.Errorf("%+v", s)
+	}
+	ok(t, errors.Join(b.journal.Close(), b.register.Close()))
 	b.cancel = nil
 }

@@ -1,7 +1,7 @@
-// Package terminal joins the parts of the agent: it drives the pure machines of
-// package payment over the card reader, the EMV kernel, the DUKPT registers, the
-// journal and the link to the host. One payment is served at a time; reversals
-// and the link go on in the background.
+// Package terminal joins the parts of the agent: its loop drives the pure machine
+// of package core over the card reader, the EMV kernel, the DUKPT registers, the
+// journal and the connection to the host. One payment is served at a time;
+// reversals and the link go on in the background.
 package terminal
 
 import (
@@ -10,20 +10,25 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
+	"tallystick.example/agent/internal/core"
 	"tallystick.example/agent/internal/device"
 	"tallystick.example/agent/internal/hostlink"
 	"tallystick.example/agent/internal/journal"
 	"tallystick.example/agent/internal/params"
+	"tallystick.example/agent/internal/payment"
 	"tallystick.example/agent/internal/register"
 	"tallystick.example/agent/internal/trace"
 	"tallystick.example/emv/kernel"
 	"tallystick.example/internal/conf"
 	"tallystick.example/internal/pure/secret"
+	"tallystick.example/internal/version"
 	"tallystick.example/internal/xlog"
+	"tallystick.example/iso8583"
 )
 
 // A Card is a powered card.
@@ -77,17 +82,28 @@ type Options struct {
 
 // A Terminal is a running agent. Its methods may be called by many goroutines.
 type Terminal struct {
-	o         Options
-	kernel    *kernel.Config
-	link      *hostlink.Link
-	reversals *reversals
-	start     time.Time
+	o      Options
+	kernel *kernel.Config
+	books  *Books
+	events chan core.Event
+	timer  *time.Timer
+	first  []core.Action // of the start, for when Run begins
+	done   chan struct{} // closed when the loop has ended
 
-	busy    sync.Mutex // held by the payment that is served
-	mu      sync.Mutex
-	current *sale
-	fail    context.CancelCauseFunc
+	dialling sync.WaitGroup
+	busy     sync.Mutex // held by the payment that is served
+	calls    atomic.Uint64
+
+	mu      sync.Mutex // guards what follows
+	core    *core.Core
+	current *call
+	lines   map[uint64]*line
+	over    bool  // the loop has ended
+	failed  error // why it has ended early
 }
+
+// roomForEvents is more than all goroutines of a terminal can have to say at once.
+const roomForEvents = 64
 
 // New checks the parts and settles what the last run left behind: every attempt
 // without an outcome gets one now, before anything else happens.
@@ -96,18 +112,63 @@ func New(o Options) (*Terminal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("terminal: %w", err)
 	}
-	t := &Terminal{o: o, kernel: k, start: o.Now()}
-	t.reversals = newReversals(t)
-	if err := t.recover(); err != nil {
+	h := o.Config.Host
+	o.Dial.Tap, o.Dial.FrameTime, o.Dial.WriteTime, o.Dial.Log = o.Trace.Wire, h.AnswerWithin, h.WriteWithin, o.Log
+	t := &Terminal{o: o, kernel: k, events: make(chan core.Event, roomForEvents), timer: time.NewTimer(time.Hour),
+		done: make(chan struct{}), lines: map[uint64]*line{}}
+	t.timer.Stop()
+	t.books = &Books{Journal: o.Journal, Register: o.Register, Ready: func() string {
+		if o.Reader.Name() == "" {
+			return "the card reader is not connected"
+		}
+		return ""
+	}}
+	c := CoreConfig(o.Config, o.Journal, o.Random, o.PINPad != nil)
+	c.SendFirst = o.SendFirst
+	t.core = core.New(c)
+	if err := t.settle(); err != nil {
 		return nil, err
 	}
-	l := o.Dial
-	h := o.Config.Host
-	l.SignOn, l.Echo, l.Up, l.Tap = t.signOn, t.echo, t.linkChanged, o.Trace.Wire
-	l.EchoEvery, l.AnswerTime, l.WriteTime = h.EchoEvery, h.AnswerWithin, h.WriteWithin
-	l.RetryFirst, l.RetryMax, l.Log = h.RetryFirst, h.RetryMax, o.Log
-	t.link = hostlink.New(l)
 	return t, nil
+}
+
+// CoreConfig is what the Core must know of a terminal's configuration.
+func CoreConfig(c *params.Config, books core.Books, random io.Reader, pinPad bool) core.Config {
+	capabilities := iso8583.CapCashback
+	if pinPad {
+		capabilities |= iso8583.CapOnlinePIN
+	}
+	h, r := c.Host, c.Reversals
+	return core.Config{
+		Terminal: c.Terminal.ID, Merchant: c.Terminal.Merchant, Software: version.Number, Capabilities: capabilities,
+		Currency: c.Currency(), MerchantName: c.Terminal.Name, Address: c.Terminal.Address, Footer: c.Receipt.Footer,
+		Reversals:      payment.Policy{First: r.First, Max: r.Max, StuckAfter: r.StuckAfter, ResumeWhenStuck: r.ResumeWhenStuck},
+		WaitBeforeSale: r.WaitBeforeSale,
+		Link:           hostlink.Policy{EchoEvery: h.EchoEvery, AnswerTime: h.AnswerWithin, RetryFirst: h.RetryFirst, RetryMax: h.RetryMax},
+		Books:          books, Random: random, Lab: c.Mode == conf.Lab,
+	}
+}
+
+// settle makes the Core's first step: what it writes is done now, and the rest
+// when Run begins.
+func (t *Terminal) settle() error {
+	queue := []core.Event{core.Started{}}
+	for len(queue) > 0 {
+		actions := t.step(queue[0])
+		queue = queue[1:]
+		for _, a := range actions {
+			e, mine, err := t.books.Do(a)
+			switch {
+			case err != nil:
+				return fmt.Errorf("terminal: settling what the last run has left: %w", err)
+			case e != nil:
+				queue = append(queue, e)
+			case !mine:
+				t.first = append(t.first, a)
+			}
+		}
+	}
+	return nil
 }
 
 // Run serves until ctx ends or a write has failed whose effect is unknown; the
@@ -116,13 +177,8 @@ func New(o Options) (*Terminal, error) {
 func (t *Terminal) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	t.mu.Lock()
-	t.fail = cancel
-	t.mu.Unlock()
 	var group sync.WaitGroup
-	for name, work := range map[string]func(context.Context) error{
-		"card reader": t.o.Reader.Run, "host link": t.link.Run, "reversals": t.reversals.run,
-	} {
+	for name, work := range map[string]func(context.Context) error{"card reader": t.o.Reader.Run, "terminal": t.loop} {
 		group.Add(1)
 		go func() {
 			defer group.Done()
@@ -132,50 +188,15 @@ func (t *Terminal) Run(ctx context.Context) error {
 			}
 		}()
 	}
-	<-ctx.Done()
-	t.abortForShutdown()
 	group.Wait()
+	t.busy.Lock() // the payment that was served has told its till; no further one begins
 	if t.o.PINPad != nil {
 		t.o.PINPad.Close()
 	}
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
 	return nil
-}
-
-// abortForShutdown stops the payment under way and waits for its end, so that
-// its outcome is in the journal.
-func (t *Terminal) abortForShutdown() {
-	t.mu.Lock()
-	s := t.current
-	t.mu.Unlock()
-	if s != nil {
-		s.abort()
-	}
-	t.busy.Lock() // never released: no further payment begins
-}
-
-// durable passes an error of journal or registers on. One after which the state
-// on disk is unknown ends the process: nothing is done on top of it.
-func (t *Terminal) durable(err error) error {
-	if errors.Is(err, journal.ErrUnknown) || errors.Is(err, register.ErrUnknown) {
-		t.o.Log.WithError(err).Error("a write may or may not be durable: the agent ends and must be started again")
-		t.mu.Lock()
-		fail := t.fail
-		t.mu.Unlock()
-		if fail != nil {
-			fail(err)
-		}
-	}
-	return err
-}
-
-// linkChanged hurries what waits when the host can be reached again.
-func (t *Terminal) linkChanged(up bool) {
-	if up {
-		t.reversals.reconnected()
-	}
 }
 
 func (t *Terminal) lab() bool { return t.o.Config.Mode == conf.Lab }

@@ -125,9 +125,17 @@ func (b *bench) stop() {
 // up waits for the sign-on.
 func (b *bench) up() {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 10*time.Second)
-	defer cancel()
-	ok(b.t, b.terminal.link.WaitUp(ctx))
+	b.eventually("signed on", func() bool { return b.terminal.Status().HostUp })
+}
+
+// eventually waits until something is so.
+func (b *bench) eventually(what string, so func() bool) {
+	b.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !so(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.t.Fatalf("not %s: %+v, owed %+v", what, b.terminal.Status(), b.terminal.Reversals())
+		}
+	}
 }
 
 // pay takes one payment and returns the steps that the till saw.
@@ -147,13 +155,7 @@ func (b *bench) pay(sale string) (Result, []Progress) {
 // settled waits until the host has acknowledged every reversal.
 func (b *bench) settled() {
 	b.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for len(b.terminal.Reversals()) > 0 {
-		if time.Now().After(deadline) {
-			b.t.Fatalf("still owed: %+v", b.terminal.Reversals())
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	b.eventually("settled", func() bool { return len(b.terminal.Reversals()) == 0 })
 }
 
 func TestApprovedPayment(t *testing.T) {

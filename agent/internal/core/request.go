@@ -1,4 +1,4 @@
-package terminal
+package core
 
 import (
 	"errors"
@@ -16,49 +16,62 @@ import (
 	"tallystick.example/iso8583"
 )
 
-// writeIntent builds the request, keeps it in memory and journals what its
-// reversal needs. A request that cannot be built was never sent.
-func (s *sale) writeIntent() (payment.Event, error) {
-	err := s.takeKeys()
+// intend builds the request, keeps it in memory and has journaled what its
+// reversal needs; false means that the payment goes on another way: a request
+// that cannot be built was never sent.
+func (c *Core) intend(now time.Time) bool {
+	s := c.sale
+	err := c.build(now)
+	var skeleton []byte
 	if err == nil {
-		err = s.build()
+		skeleton, err = skeletonOf(s.message)
 	}
 	if err != nil {
-		if errors.Is(s.t.durable(err), journal.ErrUnknown) {
-			return nil, err
-		}
-		s.t.o.Log.WithError(err).Error("the request could not be built")
-		return payment.NotSent{Why: "the terminal could not build the request"}, nil
-	}
-	skeleton, err := skeletonOf(s.message)
-	if err != nil {
-		return nil, fmt.Errorf("terminal: %w", err)
-	}
-	if s.t.o.SendFirst {
-		s.exchange()
+		c.unbuilt(now, err)
+		return false
 	}
 	pan := s.first.Card.PAN.Expose()
-	return nil, s.t.durable(s.t.o.Journal.Intent(s.attempt.Number, journal.Intent{
-		Counter: s.keys.KSN().Counter(), EntryMode: s.entryMode(), LastFour: string(pan[max(0, len(pan)-4):]),
+	w := WriteIntent{s.Attempt, journal.Intent{
+		Counter: s.keys.KSN().Counter(), EntryMode: c.entryMode(), LastFour: string(pan[max(0, len(pan)-4):]),
 		Request: skeleton, AID: fmt.Sprintf("%X", s.first.Card.AID), Label: s.first.Card.Label, ATC: chipHex(s.first.DE55, emv.TagATC),
-	}))
+	}}
+	if c.cfg.SendFirst {
+		s.held = &w
+		return true
+	}
+	c.do(w)
+	return true
+}
+
+// unbuilt ends a sale whose request cannot be made.
+func (c *Core) unbuilt(now time.Time, err error) {
+	c.note(Failure, "the request could not be built", map[string]any{"error": err.Error()})
+	c.payment(now, payment.NotSent{Why: "the terminal could not build the request"})
+}
+
+// request sends the request, once.
+func (c *Core) request(now time.Time) {
+	s := c.sale
+	c.keys[s.purpose()] = s.keys
+	c.linked(now, c.link.Send(now, hostlink.Request{Tag: s.purpose(), Message: s.message, Body: s.body, Verify: verifier(s.keys)}))
 }
 
 // build makes the sealed request: chip data, encrypted card data, PIN block and
 // MAC under one counter.
-func (s *sale) build() error {
-	card, err := encryptCard(s.keys, s.first.Card, s.t.o.Random)
+func (c *Core) build(now time.Time) error {
+	s := c.sale
+	card, err := encryptCard(s.keys, s.first.Card, c.cfg.Random)
 	if err != nil {
 		return err
 	}
 	ksn := s.keys.KSN().Bytes()
-	numbers, tell := s.t.confirmations()
+	numbers, tell := c.confirmations()
 	p := iso8583.Payment{
-		Header: s.t.header(s.attempt.Begin.STAN), Type: s.kind(),
-		Amount:   iso8583.Amount{Minor: s.request.Amount, Currency: s.currency()},
-		Cashback: s.request.Cashback, Entry: s.entryMode(), Chip: s.first.DE55,
+		Header: c.header(s.STAN, now), Type: s.kind(),
+		Amount:   iso8583.Amount{Minor: s.Amount, Currency: s.Currency},
+		Cashback: s.Cashback, Entry: c.entryMode(), Chip: s.first.DE55,
 		Private: tell(iso8583.Private{
-			AttemptID: iso8583.AttemptID(s.attempt.ID), DataKSN: ksn, CardData: card, Capabilities: s.t.capabilities(),
+			AttemptID: iso8583.AttemptID(s.attempt.ID), DataKSN: ksn, CardData: card, Capabilities: c.cfg.Capabilities,
 		}),
 	}
 	if n := s.first.Card.Sequence; n >= 0 {
@@ -85,14 +98,15 @@ func (s *sale) build() error {
 }
 
 // entryMode is DE 22: chip, and what was done about a PIN.
-func (s *sale) entryMode() string {
+func (c *Core) entryMode() string {
+	s := c.sale
 	switch s.first.CVM.Code.Method() {
 	case emv.CVMPlaintextPIN, emv.CVMEncipheredPIN:
 		if s.first.CVM.Outcome == emv.CVMSuccessful {
 			return "059"
 		}
 	}
-	if s.t.o.PINPad == nil {
+	if c.cfg.Capabilities&iso8583.CapOnlinePIN == 0 {
 		return "052"
 	}
 	return "051"
@@ -166,21 +180,6 @@ func skeletonOf(m *iso8583.Message) ([]byte, error) {
 	}
 	c.SetPrivate(iso8583.Private{AttemptID: p.AttemptID})
 	return iso8583.Pack(c)
-}
-
-// exchange sends the request, once, and posts what came back.
-func (s *sale) exchange() {
-	started := time.Now()
-	m, err := s.t.link.Exchange(s.ctx, hostlink.Request{Message: s.message, Body: s.body, Verify: verifier(s.keys)})
-	log := s.t.o.Log.WithFields(map[string]any{"stan": s.message.STAN(), "mti": s.message.MTI().String(), "ms": time.Since(started).Milliseconds()})
-	if err != nil {
-		log.WithError(err).Warn("the request has no good answer")
-		s.post(failedExchange(err))
-		return
-	}
-	log.WithFields(map[string]any{"rc": m.ResponseCode(), "rrn": m.RRN()}).Info("the host answered")
-	s.answer = m
-	s.post(verdictOf(m))
 }
 
 // failedExchange is the event of an exchange without a good answer.

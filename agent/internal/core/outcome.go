@@ -1,4 +1,4 @@
-package terminal
+package core
 
 import (
 	"encoding/json"
@@ -23,14 +23,14 @@ const (
 )
 
 // writeOutcome makes the end durable, with what a reprint and the host need.
-func (s *sale) writeOutcome(a payment.WriteOutcome) error {
-	s.paper = s.receipt(a)
-	paper, err := json.Marshal(s.paper)
+func (c *Core) writeOutcome(a payment.WriteOutcome) {
+	s := c.sale
+	paper, err := json.Marshal(c.receipt(a))
 	if err != nil {
-		return fmt.Errorf("terminal: encoding the receipt: %w", err)
+		panic("core: a receipt is plain data: " + err.Error())
 	}
 	o := journal.Outcome{
-		End: journal.End(a.End), Reason: s.reason(a), Owes: uint8(a.Owes),
+		End: journal.End(a.End), Reason: reason(a), Owes: uint8(a.Owes),
 		RC: a.Answer.RC, RRN: a.Answer.RRN, Auth: a.Answer.Auth, Receipt: paper,
 	}
 	if s.last != nil {
@@ -39,7 +39,7 @@ func (s *sale) writeOutcome(a payment.WriteOutcome) error {
 		}
 		o.Final = pick(s.last.DE55, finalTags)
 	}
-	return s.t.durable(s.t.o.Journal.Outcome(s.attempt.Number, o))
+	c.do(WriteOutcome{s.Attempt, o})
 }
 
 // pick takes tags out of data objects, in the order of tags.
@@ -72,7 +72,7 @@ func chipHex(objects []byte, tag emv.Tag) string {
 
 // reason says why a payment is not approved: the meaning of the issuer's code
 // where there is one.
-func (s *sale) reason(a payment.WriteOutcome) string {
+func reason(a payment.WriteOutcome) string {
 	if a.End == payment.Declined && a.Answer.RC != "" {
 		if row, known := iso8583.ResponseCodeOf(a.Answer.RC); known {
 			return row.Meaning
@@ -86,14 +86,14 @@ var printedOutcome = map[payment.End]string{
 	payment.Approved: "APPROVED", payment.Declined: "DECLINED", payment.Cancelled: "CANCELLED", payment.Reversing: "NOT COMPLETED",
 }
 
-func (s *sale) receipt(a payment.WriteOutcome) receipt.Receipt {
-	c, cur := s.t.o.Config, s.t.o.Config.Currency()
+func (c *Core) receipt(a payment.WriteOutcome) receipt.Receipt {
+	s, cur := c.sale, c.cfg.Currency
 	r := receipt.Receipt{
-		Lab: s.t.lab(), MerchantName: c.Terminal.Name, Address: c.Terminal.Address, MerchantID: c.Terminal.Merchant, TerminalID: c.Terminal.ID,
-		At: s.at, Kind: strings.ToUpper(s.kind().String()), Amount: s.request.Amount, Cashback: s.request.Cashback,
-		Currency: cur.Alphabetic, Exponent: cur.MinorUnits, STAN: fmt.Sprintf("%06d", s.attempt.Begin.STAN),
+		Lab: c.cfg.Lab, MerchantName: c.cfg.MerchantName, Address: c.cfg.Address, MerchantID: c.cfg.Merchant, TerminalID: c.cfg.Terminal,
+		At: s.At, Kind: strings.ToUpper(s.kind().String()), Amount: s.Amount, Cashback: s.Cashback,
+		Currency: cur.Alphabetic, Exponent: cur.MinorUnits, STAN: fmt.Sprintf("%06d", s.STAN),
 		RRN: a.Answer.RRN, AuthCode: a.Answer.Auth, ResponseCode: a.Answer.RC,
-		Approved: a.End == payment.Approved, Outcome: printedOutcome[a.End], Reason: s.reason(a), Footer: c.Receipt.Footer,
+		Approved: a.End == payment.Approved, Outcome: printedOutcome[a.End], Reason: reason(a), Footer: c.cfg.Footer,
 	}
 	if a.End == payment.Approved {
 		r.Reason = ""
@@ -146,25 +146,4 @@ func verification(r emv.CVMResults, approved bool) receipt.Verification {
 		return receipt.ByNothing
 	}
 	return receipt.NotVerified
-}
-
-// finish makes the till's answer; the outcome is durable, or no attempt began.
-func (s *sale) finish(a payment.Tell) error {
-	s.result = Result{
-		Sale: s.request.Sale, Outcome: string(a.End), Reason: a.Why,
-		Amount: s.request.Amount, Cashback: s.request.Cashback, Currency: s.t.o.Config.Currency().Alphabetic, Test: s.t.lab(),
-	}
-	if a.End == payment.Refused {
-		return nil
-	}
-	r, ok := s.t.Sale(s.request.Sale)
-	if !ok {
-		return fmt.Errorf("terminal: the journal does not know the sale that it has just ended")
-	}
-	s.result = r
-	s.t.o.Log.WithFields(map[string]any{"stan": r.STAN, "rrn": r.RRN, "rc": r.RC, "outcome": r.Outcome, "reason": r.Reason}).Info("payment ended")
-	if s.answer != nil {
-		return s.t.confirmed(s.confirms)
-	}
-	return nil
 }

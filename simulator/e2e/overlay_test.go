@@ -49,7 +49,7 @@ func stages() []stage {
 		{"agent: request built", request, "\tbody, err := seal(m, s.keys)\n", true, "cardObjects(s.first.Card)", byPayment, pan},
 		{"agent: answered", sale, "\ts.answer = r.Answer\n", false, "s.first.Card.PAN.Expose()", byPayment, pan},
 		{"agent: card completed", card, "\ts.last = s.session.Second(ctx, a)\n", false, "s.first.Card.PAN.Expose()", byPayment, pan},
-		{"host: message read", "host/internal/gateway/message.go", "\tm, err := iso8583.Unpack(f.Body)\n", false, "f.Body", byClearPAN, pan},
+		{"host: message read", "host/internal/gateway/exchange.go", "\tm, err := iso8583.Unpack(x.frame.Body)\n", false, "x.frame.Body", byClearPAN, pan},
 		{"host: card issued", "host/app/card.go", "\t\tdefer req.PIN.Wipe()\n", false, "pan.Expose(), req.PIN.Expose()", byCardAdd, both},
 		{"host: card issued by the command", "host/app/card.go", "\t\tdefer req.PIN.Wipe()\n", false, "pan.Expose(), req.PIN.Expose()", byCardAddCLI, both},
 		{"boundary: card personalized", "internal/hsm/soft/reference.go", "\tdefer blob.Wipe()\n", false, "p.PAN.Expose(), p.PIN.Expose()", byCardAdd, both},

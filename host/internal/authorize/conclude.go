@@ -1,9 +1,9 @@
 package authorize
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"tallystick.example/host/internal/audit"
 	"tallystick.example/host/internal/issuer"
@@ -16,12 +16,25 @@ import (
 
 // conclude asks the issuer and makes the second commit: outcome, postings, audit
 // and outbox.
-func (e *Engine) conclude(ctx context.Context, m Message, rec Record) (Reply, error) {
-	defer e.done(rec.ID)
-	ev, resp := e.outcome(ctx, m, rec)
+func (k *call) conclude(now time.Time, rec Record) {
+	k.order(Ask{Call: k.number, Request: ask(k.m, rec), Within: k.core.cfg.IssuerWithin})
+	k.then = func(now time.Time, in Input) {
+		said := in.(IssuerSaid)
+		if said.Err == nil {
+			k.settleRow(now, rec.ID, OutcomeCame{Approved: said.Response.Approved, Code: said.Response.Code}, said.Response)
+			return
+		}
+		k.order(Warn{k.number, "the issuer gave no answer; the authorization is reversed",
+			map[string]any{"terminal": rec.Terminal, "stan": rec.STAN, "rrn": rec.RRN}, said.Err})
+		k.settleRow(now, rec.ID, IssuerSilent{}, issuer.Response{Code: CodeNoIssuer, Why: "no answer from the issuer"})
+	}
+}
+
+func (k *call) settleRow(now time.Time, id string, ev Event, resp issuer.Response) {
 	var out Record
-	err := e.persist(ctx, "authorize.conclude", func(tx *store.Tx) error {
-		r, err := lock(tx, rec.ID)
+	w := k.core.work(now)
+	k.commit(now, "authorize.conclude", func(tx *store.Tx) error {
+		r, err := lock(tx, id)
 		if err != nil {
 			return err
 		}
@@ -31,14 +44,18 @@ func (e *Engine) conclude(ctx context.Context, m Message, rec Record) (Reply, er
 		}
 		out.Filed, out.Why, out.AuthCode = resp.Code, resp.Why, resp.AuthCode
 		out.PIN, out.Cryptogram, out.CardCode = verdicts(resp)
-		_, err = e.settle(tx, m, &out, ev)
+		_, err = w.settle(tx, k.m, &out, ev)
 		return err
+	}, func(now time.Time, err error) {
+		if err != nil {
+			k.core.land(now, id) // others look for themselves
+			k.fail("concluding a transaction", err)
+			return
+		}
+		k.landed(now, out)
+		r, err := reply(k.m, out)
+		k.finish(r, 0, err)
 	})
-	if err != nil {
-		return Reply{}, fmt.Errorf("concluding a transaction: %w", err)
-	}
-	e.landed(out)
-	return e.reply(m, out)
 }
 
 // verdicts are what the boundary found, for the row.
@@ -52,23 +69,10 @@ func verdicts(r issuer.Response) (pin, cryptogram, cardCode string) {
 	return def(string(r.PIN)), def(string(r.Cryptogram)), def(string(r.CardCode))
 }
 
-// outcome asks the issuer within its time.
-func (e *Engine) outcome(ctx context.Context, m Message, rec Record) (Event, issuer.Response) {
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.IssuerWithin)
-	defer cancel()
-	resp, err := e.cfg.Issuer.Authorize(ctx, e.ask(m, rec))
-	if err != nil {
-		e.cfg.Log.WithFields(map[string]any{"terminal": rec.Terminal, "stan": rec.STAN, "rrn": rec.RRN}).
-			WithError(err).Warn("the issuer gave no answer; the authorization is reversed")
-		return IssuerSilent{}, issuer.Response{Code: CodeNoIssuer, Why: "no answer from the issuer"}
-	}
-	return OutcomeCame{Approved: resp.Approved, Code: resp.Code}, resp
-}
-
 // settle applies the outcome ev to the locked row rec within tx and returns the
 // action that answers the request (the zero Action when the row had its outcome).
-func (e *Engine) settle(tx *store.Tx, m Message, rec *Record, ev Event) (Action, error) {
-	now := e.now()
+func (w work) settle(tx *store.Tx, m Message, rec *Record, ev Event) (Action, error) {
+	now := w.at
 	row, acts := Next(rec.Row, ev)
 	rec.Row, rec.Decided = row, now
 	if row.State == Reversed {
@@ -78,11 +82,11 @@ func (e *Engine) settle(tx *store.Tx, m Message, rec *Record, ev Event) (Action,
 	for _, a := range acts {
 		switch a.Do {
 		case Post:
-			if _, err := ledger.Post(tx, e.posting(*rec, now)); err != nil {
+			if _, err := ledger.Post(tx, posting(*rec, now)); err != nil {
 				return Action{}, fmt.Errorf("posting a sale: %w", err)
 			}
 		case UndoAtIssuer:
-			if err := e.queue(tx, *rec, now); err != nil {
+			if err := queue(tx, *rec, now); err != nil {
 				return Action{}, err
 			}
 		case Answer:
@@ -97,13 +101,13 @@ func (e *Engine) settle(tx *store.Tx, m Message, rec *Record, ev Event) (Action,
 			return Action{}, err
 		}
 	}
-	if err := e.store(m, rec); err != nil {
+	if err := keep(m, rec); err != nil {
 		return Action{}, err
 	}
 	if err := update(tx, rec); err != nil {
 		return Action{}, err
 	}
-	return last, e.note(tx, *rec, now)
+	return last, w.note(tx, *rec, now)
 }
 
 func undone(acts []Action) bool {
@@ -115,8 +119,8 @@ func undone(acts []Action) bool {
 	return false
 }
 
-// store builds the answer and keeps it in the row, without MAC.
-func (e *Engine) store(m Message, rec *Record) error {
+// keep builds the answer and keeps it in the row, without MAC.
+func keep(m Message, rec *Record) error {
 	if m.Message == nil {
 		return nil // settled at start: there is nobody to answer
 	}
@@ -138,7 +142,7 @@ func (e *Engine) store(m Message, rec *Record) error {
 }
 
 // posting is the ledger's use of the sale.
-func (e *Engine) posting(rec Record, at int64) ledger.Posting {
+func posting(rec Record, at int64) ledger.Posting {
 	return ledger.Posting{ID: postingID(rec.ID), Template: ledger.Sale, Terminal: rec.Terminal, Attempt: attemptText(rec),
 		Merchant: rec.Merchant, Issuer: rec.Issuer, Amount: rec.Amount, Currency: rec.Currency, At: at}
 }
@@ -146,8 +150,8 @@ func (e *Engine) posting(rec Record, at int64) ledger.Posting {
 func postingID(id string) string { return id + "/sale" }
 
 // note audits an outcome.
-func (e *Engine) note(tx *store.Tx, rec Record, at int64) error {
-	_, err := e.cfg.Audit.Append(tx, audit.Entry{Kind: "payment." + rec.Row.State.String(), Actor: "terminal:" + rec.Terminal,
+func (w work) note(tx *store.Tx, rec Record, at int64) error {
+	_, err := w.cfg.Audit.Append(tx, audit.Entry{Kind: "payment." + rec.Row.State.String(), Actor: "terminal:" + rec.Terminal,
 		Object: rec.RRN, Detail: fmt.Sprintf("STAN %s, %d minor units of %03d, DE 39 %s, filed %s",
 			rec.STAN, rec.Amount, rec.Currency, rec.Row.Code, rec.Filed), At: at})
 	if err != nil {
@@ -157,14 +161,14 @@ func (e *Engine) note(tx *store.Tx, rec Record, at int64) error {
 }
 
 // landed tells the world of a durable outcome.
-func (e *Engine) landed(rec Record) {
-	e.done(rec.ID)
-	e.wake()
-	e.cfg.Decided(rec)
+func (k *call) landed(now time.Time, rec Record) {
+	k.core.land(now, rec.ID)
+	k.order(Wake{k.number})
+	k.order(Decided{k.number, rec})
 }
 
 // reply is the stored answer of rec for the message that led to it.
-func (e *Engine) reply(m Message, rec Record) (Reply, error) {
+func reply(m Message, rec Record) (Reply, error) {
 	if len(rec.Answer) == 0 {
 		return Reply{}, errors.New("authorize: a transaction without stored answer")
 	}
@@ -191,19 +195,24 @@ func (e *Engine) reply(m Message, rec Record) (Reply, error) {
 // replay answers a repeat with the stored answer. Its handle in the boundary is
 // new, so the cryptogram is verified once more before an ARPC is made again,
 // which gives the same one.
-func (e *Engine) replay(ctx context.Context, m Message, rec Record) (Reply, error) {
-	r, err := e.reply(m, rec)
+func (k *call) replay(rec Record) {
+	r, err := reply(k.m, rec)
 	if err != nil || r.ARC == "" {
-		return r, err
+		k.finish(r, 0, err)
+		return
 	}
-	v, err := e.cfg.Issuer.Reauthenticate(ctx, e.ask(m, rec))
-	if err != nil {
-		return Reply{}, fmt.Errorf("answering a repeat: %w", err)
+	k.order(Verify{Call: k.number, Request: ask(k.m, rec)})
+	k.then = func(_ time.Time, in Input) {
+		v := in.(Verified)
+		if v.Err != nil {
+			k.fail("answering a repeat", v.Err)
+			return
+		}
+		if v.Verdict != api.CryptogramRight {
+			r.ARC = ""
+		}
+		k.finish(r, 0, nil)
 	}
-	if v != api.CryptogramRight {
-		r.ARC = ""
-	}
-	return r, nil
 }
 
 // chipData takes 9F26 and 9F36 out of DE 55; nil and 0 when they are not there.

@@ -2,9 +2,9 @@ package authorize
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"tallystick.example/host/internal/audit"
 	"tallystick.example/host/internal/store"
@@ -46,78 +46,68 @@ func checkCounters(tx *store.Tx, m Message) error {
 	return nil
 }
 
-// Refuse answers m with code and no other effect than that its counter is spent.
-func (e *Engine) Refuse(ctx context.Context, m Message, code string) (Reply, error) {
-	err := e.persist(ctx, "authorize.refuse", func(tx *store.Tx) error { return checkCounters(tx, m) })
-	if errors.Is(err, errCounter) || errors.Is(err, errKeySet) {
-		return e.alarm(ctx, m, err)
-	}
-	if err != nil {
-		return Reply{}, fmt.Errorf("refusing a message: %w", err)
-	}
-	return e.refusal(ctx, m, code)
-}
-
-// Reject answers m with code and spends nothing: for messages that are not
-// authentic.
-func (e *Engine) Reject(ctx context.Context, m Message, code string) (Reply, error) {
-	return e.refusal(ctx, m, code)
+// refuse answers with code and no other effect than that the counter is spent.
+func (k *call) refuse(now time.Time, code string) {
+	k.commit(now, "authorize.refuse", func(tx *store.Tx) error { return checkCounters(tx, k.m) }, func(now time.Time, err error) {
+		switch {
+		case IsCounterFault(err):
+			k.alarm(now, err)
+		case err != nil:
+			k.fail("refusing a message", err)
+		default:
+			k.refusal(now, code)
+		}
+	})
 }
 
 // refusal builds an answer that changes nothing.
-func (e *Engine) refusal(ctx context.Context, m Message, code string) (Reply, error) {
-	if m.MTI().Class() == iso8583.ClassNetwork { // its answers have no DE 37
-		a, err := answer(m, "", code)
-		return Reply{Answer: a}, err
+func (k *call) refusal(_ time.Time, code string) {
+	k.key = ""
+	if k.m.MTI().Class() == iso8583.ClassNetwork { // its answers have no DE 37
+		a, err := answer(k.m, "", code)
+		k.finish(Reply{Answer: a}, 0, err)
+		return
 	}
-	rrn, err := e.cfg.Numbers.Next(ctx)
-	if err != nil {
-		return Reply{}, err
-	}
-	a, err := answer(m, rrn, code)
-	return Reply{Answer: a}, err
+	k.numbered("numbering a refusal", func(_ time.Time, rrn string) {
+		a, err := answer(k.m, rrn, code)
+		k.finish(Reply{Answer: a}, 0, err)
+	})
 }
 
 // alarm audits a message that came under a used counter or a foreign key set,
 // and refuses it with 63.
-func (e *Engine) alarm(ctx context.Context, m Message, cause error) (Reply, error) {
-	err := e.persist(ctx, "authorize.alarm", func(tx *store.Tx) error {
-		_, err := e.cfg.Audit.Append(tx, audit.Entry{Kind: "counter.refused", Actor: "terminal:" + m.Terminal(),
-			Object: fmt.Sprintf("%X/%d", m.Opened.SetID, m.Opened.Counter), Detail: cause.Error() + ", STAN " + m.STAN(), At: e.now()})
+func (k *call) alarm(now time.Time, cause error) {
+	w := k.core.work(now)
+	k.commit(now, "authorize.alarm", func(tx *store.Tx) error {
+		_, err := w.cfg.Audit.Append(tx, audit.Entry{Kind: "counter.refused", Actor: "terminal:" + k.m.Terminal(),
+			Object: fmt.Sprintf("%X/%d", k.m.Opened.SetID, k.m.Opened.Counter), Detail: cause.Error() + ", STAN " + k.m.STAN(), At: w.at})
 		return err
+	}, func(now time.Time, err error) {
+		if err != nil {
+			k.fail("auditing a refused counter", err)
+			return
+		}
+		k.refusal(now, CodeBadMAC)
 	})
-	if err != nil {
-		return Reply{}, fmt.Errorf("auditing a refused counter: %w", err)
-	}
-	return e.refusal(ctx, m, CodeBadMAC)
 }
 
-// Confirm spends the counter of m and notes what it confirms, for messages that
-// are no transaction (sign-on, sign-off). inside, optional, is called in the
-// same commit.
-func (e *Engine) Confirm(ctx context.Context, m Message, inside func(tx *store.Tx) error) error {
-	err := e.persist(ctx, "authorize.confirm", func(tx *store.Tx) error {
-		if err := checkCounters(tx, m); err != nil {
+// confirm spends the counter of a message that is no transaction (sign-on,
+// sign-off) and notes what it confirms. inside, optional, is called in the same
+// commit.
+func (k *call) confirm(now time.Time, inside func(tx *store.Tx) error) {
+	w := k.core.work(now)
+	k.commit(now, "authorize.confirm", func(tx *store.Tx) error {
+		if err := checkCounters(tx, k.m); err != nil {
 			return err
 		}
-		if err := confirm(tx, m, e.now()); err != nil {
+		if err := confirm(tx, k.m, w.at); err != nil {
 			return err
 		}
 		if inside == nil {
 			return nil
 		}
 		return inside(tx)
-	})
-	return err
-}
-
-// IsCounterFault reports whether err of Confirm means that the counter or key
-// set of the message was refused; Alarm then answers it.
-func IsCounterFault(err error) bool { return errors.Is(err, errCounter) || errors.Is(err, errKeySet) }
-
-// Alarm answers a message that Confirm refused.
-func (e *Engine) Alarm(ctx context.Context, m Message, cause error) (Reply, error) {
-	return e.alarm(ctx, m, cause)
+	}, func(_ time.Time, err error) { k.finish(Reply{}, 0, err) })
 }
 
 // confirm notes the approvals that the terminal says it has completed (DE 63 tag

@@ -3,7 +3,8 @@
 // commits, and settles at start what a crash left without an outcome.
 //
 // The heart is [Next], a pure machine of one row: state and event in, state and
-// actions out. [Engine] is the thin driver around it, which reads and writes the
-// row inside the store's group commit, asks the issuer in between, and keeps the
-// outbox of reversals towards the issuer.
+// actions out. [Core] is pure, too: it carries each message through its commits,
+// which read and write the row inside the store's group commit, asks the issuer in
+// between, and keeps the outbox of reversals towards the issuer. [Engine] is the
+// thin driver around a Core, with a goroutine for each call.
 package authorize

@@ -266,15 +266,8 @@ func TestSilentIssuer(t *testing.T) {
 func TestCrashBetweenCommits(t *testing.T) {
 	b := newBench(t)
 	m := b.request(1, 100)
-	id, attempt, err := IdentityOf(m.Message, m.Private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := b.e.admit(t.Context(), m, admission{id: id, attempt: attempt, rrn: "000000900001", claim: "n1/1/1"})
-	if err != nil || a.act.Do != Intend {
-		t.Fatalf("admitted with %v, %v", a.act, err)
-	}
-	if _, err := b.issuer.Authorize(t.Context(), b.e.ask(m, a.record)); err != nil {
+	question := b.untilAsked(m)
+	if _, err := b.issuer.Authorize(t.Context(), question); err != nil {
 		t.Fatal(err)
 	}
 	b.e = b.engine(&counting{})
@@ -294,6 +287,21 @@ func TestCrashBetweenCommits(t *testing.T) {
 	if n, err := b.e.Settle(t.Context()); err != nil || n != 0 {
 		t.Errorf("settled %d again, %v", n, err)
 	}
+}
+
+// untilAsked carries out the orders of a request up to the question to the issuer,
+// and leaves it there, as a crash does.
+func (b *bench) untilAsked(m Message) issuer.Request {
+	b.t.Helper()
+	orders := b.e.core.Step(b.e.cfg.Now(), PaymentAsked{b.e.core.Call(), m})
+	for range 10 {
+		if q, asked := orders[0].(Ask); asked {
+			return q.Request
+		}
+		orders = b.e.core.Step(b.e.cfg.Now(), b.e.carryOut(context.Background(), orders[0]))
+	}
+	b.t.Fatalf("the issuer was not asked: %T", orders[0])
+	return issuer.Request{}
 }
 
 // TestIntentIsDurableBeforeTheIssuerIsAsked, with the reversal that would undo it

@@ -1,7 +1,6 @@
 package authorize
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -9,26 +8,19 @@ import (
 	"tallystick.example/host/internal/store"
 )
 
-// stale is how old an undecided row of this node must be for Sweep: longer than
+// Stale is how old an undecided row of this node must be for Sweep: longer than
 // any message may take.
-const stale = time.Minute
+const Stale = time.Minute
 
-// Settle ends every intent of this node that has no outcome, as reversed, with a
-// reversal to the issuer. It runs at start, before the first connection is
-// accepted, and returns how many there were.
-func (e *Engine) Settle(ctx context.Context) (int, error) { return e.abandon(ctx, e.now()+1) }
+// errUnsettled means that an intent is still without outcome.
+var errUnsettled = errors.New("authorize: an intent could not be settled")
 
-// Sweep does the same for intents that no call of this process is working on any
-// more, such as after a commit whose outcome stayed unknown. It is called every
-// now and then.
-func (e *Engine) Sweep(ctx context.Context) (int, error) {
-	return e.abandon(ctx, e.now()-stale.Microseconds())
-}
-
-// abandon settles the undecided rows that came before a time, item by item.
-func (e *Engine) abandon(ctx context.Context, before int64) (int, error) {
+// settleAll ends the undecided rows of this node that came before a time, item by
+// item, as reversed, with a reversal to the issuer.
+func (k *call) settleAll(_ time.Time, before int64) {
 	var ids []string
-	err := e.cfg.Store.Read(ctx, func(q store.Querier) error {
+	k.read("looking for intents without outcome", func(q store.Querier) error {
+		ids = nil
 		return q.Each(func(scan store.Scan) error {
 			var id string
 			if err := scan(&id); err != nil {
@@ -36,28 +28,24 @@ func (e *Engine) abandon(ctx context.Context, before int64) (int, error) {
 			}
 			ids = append(ids, id)
 			return nil
-		}, `SELECT id FROM card_transaction WHERE node = $1 AND state = 'undecided' AND received < $2 ORDER BY received`, e.cfg.Node, before)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("looking for intents without outcome: %w", err)
-	}
-	settled := 0
-	for _, id := range ids {
-		if e.flying(id) {
-			continue
-		}
-		if err := e.abandonOne(ctx, id); err != nil {
-			return settled, errors.Join(errUnsettled, err)
-		}
-		settled++
-	}
-	return settled, nil
+		}, `SELECT id FROM card_transaction WHERE node = $1 AND state = 'undecided' AND received < $2 ORDER BY received`, k.core.cfg.Node, before)
+	}, func(now time.Time) { k.abandon(now, ids, 0) })
 }
 
-func (e *Engine) abandonOne(ctx context.Context, id string) error {
+// abandon settles the first of the rows that no other call is working on, and
+// goes on with the rest.
+func (k *call) abandon(now time.Time, ids []string, settled int) {
+	for len(ids) > 0 && k.core.flying(k, ids[0]) {
+		ids = ids[1:]
+	}
+	if len(ids) == 0 {
+		k.finish(Reply{}, settled, nil)
+		return
+	}
 	var out Record
-	err := e.persist(ctx, "authorize.abandon", func(tx *store.Tx) error {
-		rec, err := lock(tx, id)
+	w := k.core.work(now)
+	k.commit(now, "authorize.abandon", func(tx *store.Tx) error {
+		rec, err := lock(tx, ids[0])
 		if err != nil {
 			return err
 		}
@@ -66,12 +54,15 @@ func (e *Engine) abandonOne(ctx context.Context, id string) error {
 			return nil
 		}
 		out.Filed, out.Why = CodeNoIssuer, "the host ended before the outcome"
-		_, err = e.settle(tx, Message{}, &out, Abandoned{})
+		_, err = w.settle(tx, Message{}, &out, Abandoned{})
 		return err
+	}, func(now time.Time, err error) {
+		if err != nil {
+			k.finish(Reply{}, settled, errors.Join(errUnsettled, fmt.Errorf("settling transaction %s: %w", ids[0], err)))
+			return
+		}
+		k.order(Wake{k.number})
+		k.order(Decided{k.number, out})
+		k.abandon(now, ids[1:], settled+1)
 	})
-	if err != nil {
-		return fmt.Errorf("settling transaction %s: %w", id, err)
-	}
-	e.cfg.Decided(out)
-	return nil
 }

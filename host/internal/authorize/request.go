@@ -1,7 +1,6 @@
 package authorize
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,70 +12,21 @@ import (
 	"tallystick.example/host/internal/token"
 )
 
-// Request carries a purchase, a purchase with cashback or a cash advance (0200)
-// through its two commits and returns the answer. A repeat waits for the answer
-// of its original. An error means that nothing may be answered.
-func (e *Engine) Request(ctx context.Context, m Message) (Reply, error) {
-	id, attempt, err := IdentityOf(m.Message, m.Private)
-	if err != nil || !m.Opened.HasCard {
-		return e.Refuse(ctx, m, CodeBadFormat)
+// pay carries a purchase, a purchase with cashback or a cash advance (0200)
+// through its two commits.
+func (k *call) pay(now time.Time) {
+	id, attempt, err := IdentityOf(k.m.Message, k.m.Private)
+	if err != nil || !k.m.Opened.HasCard {
+		k.refuse(now, CodeBadFormat)
+		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.AnswerWithin)
-	defer cancel()
-	rrn, err := e.cfg.Numbers.Next(ctx)
-	if err != nil {
-		return Reply{}, fmt.Errorf("numbering a transaction: %w", err)
-	}
-	claim := fmt.Sprintf("%s/%d/%d", e.cfg.Node, e.cfg.Audit.Boot(), e.claims.Add(1))
-	for {
-		r, wait, err := e.try(ctx, m, admission{id: id, attempt: attempt, rrn: rrn, claim: claim})
-		if err != nil || wait == nil {
-			return r, err
-		}
-		again := e.await(ctx, wait)
-		e.leave(id, wait)
-		if !again {
-			return e.refusal(context.WithoutCancel(ctx), m, codeInProgress)
-		}
-	}
-}
-
-// try makes one attempt to answer a request. A flight that is not nil is to be
-// waited for and left: another call is deciding.
-func (e *Engine) try(ctx context.Context, m Message, ad admission) (Reply, *flight, error) {
-	f := e.join(ad.id)
-	a, err := e.admit(ctx, m, ad)
-	if err == nil && a.act.Do == Wait {
-		return Reply{}, f, nil
-	}
-	defer e.leave(ad.id, f)
-	switch {
-	case errors.Is(err, errCounter) || errors.Is(err, errKeySet):
-		r, err := e.alarm(ctx, m, err)
-		return r, nil, err
-	case errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrBusy):
-		r, err := e.refusal(ctx, m, CodeNoIssuer) // nothing was written
-		return r, nil, err
-	case err != nil:
-		return Reply{}, nil, fmt.Errorf("admitting a transaction: %w", err)
-	}
-	r, err := e.follow(ctx, m, a)
-	return r, nil, err
-}
-
-// follow carries out what the first commit decided.
-func (e *Engine) follow(ctx context.Context, m Message, a admitted) (Reply, error) {
-	switch a.act.Do {
-	case Refuse:
-		ans, err := answer(m, a.record.RRN, a.act.Code)
-		return Reply{Answer: ans}, err
-	case Replay:
-		return e.replay(ctx, m, a.record)
-	case Answer:
-		e.landed(a.record)
-		return e.reply(m, a.record)
-	}
-	return e.conclude(ctx, m, a.record)
+	k.by = now.Add(k.core.cfg.AnswerWithin)
+	k.numbered("numbering a transaction", func(now time.Time, rrn string) {
+		k.core.claims++
+		claim := fmt.Sprintf("%s/%d/%d", k.core.cfg.Node, k.core.cfg.Audit.Boot(), k.core.claims)
+		k.key, k.ad = id, admission{id: id, attempt: attempt, rrn: rrn, claim: claim}
+		k.admit(now)
+	})
 }
 
 // admission names a request on its way into the first commit.
@@ -90,30 +40,85 @@ type admitted struct {
 }
 
 // admit is the first commit: row, counter, token, velocity, score, and the
-// intent with the reversal that would undo it.
-func (e *Engine) admit(ctx context.Context, m Message, ad admission) (admitted, error) {
+// intent with the reversal that would undo it. The claim tells, when the commit
+// is unknown and asked again, whose row it is.
+func (k *call) admit(now time.Time) {
+	k.again = false
 	var out admitted
-	fn := func(tx *store.Tx) error {
+	w := k.core.work(now)
+	c := Commit{Call: k.number, Name: "authorize.admit", Sale: true, Fn: func(tx *store.Tx) error {
 		var err error
-		out, err = e.admitIn(tx, m, ad)
+		out, err = w.admitIn(tx, k.m, k.ad)
 		return err
-	}
-	for {
-		err := e.cfg.Store.DoSale(ctx, "authorize.admit", fn)
-		if errors.Is(err, store.ErrUnknown) && ctx.Err() == nil {
-			continue // ask again by the same write; the claim tells whose row it is
+	}}
+	k.write(now, c, k.by, func(now time.Time, err error) {
+		switch {
+		case IsCounterFault(err):
+			k.alarm(now, err)
+		case errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrBusy):
+			k.refusal(now, CodeNoIssuer) // nothing was written
+		case err != nil:
+			k.fail("admitting a transaction", err)
+		case out.act.Do == Wait:
+			k.await(now)
+		default:
+			k.follow(now, out)
 		}
-		return out, err
+	})
+}
+
+// pollEvery is how often a repeat looks at a row that another node may be
+// deciding.
+const pollEvery = 250 * time.Millisecond
+
+// await waits until the transaction may have been decided by another call, and
+// looks again; when the time of the message is over it says so.
+func (k *call) await(now time.Time) {
+	left := k.by.Sub(now)
+	switch {
+	case left <= 0:
+		k.refusal(now, codeInProgress)
+	case k.again:
+		k.admit(now)
+	default:
+		k.waiting = true
+		k.turn++
+		k.order(Pause{Call: k.number, Turn: k.turn, Within: min(pollEvery, left)})
+		k.then = func(now time.Time, _ Input) {
+			k.waiting = false
+			if !now.Before(k.by) {
+				k.refusal(now, codeInProgress)
+				return
+			}
+			k.admit(now)
+		}
 	}
 }
 
-func (e *Engine) admitIn(tx *store.Tx, m Message, ad admission) (admitted, error) {
+// follow carries out what the first commit decided.
+func (k *call) follow(now time.Time, a admitted) {
+	switch a.act.Do {
+	case Refuse:
+		ans, err := answer(k.m, a.record.RRN, a.act.Code)
+		k.finish(Reply{Answer: ans}, 0, err)
+	case Replay:
+		k.replay(a.record)
+	case Answer:
+		k.landed(now, a.record)
+		r, err := reply(k.m, a.record)
+		k.finish(r, 0, err)
+	default:
+		k.conclude(now, a.record)
+	}
+}
+
+func (w work) admitIn(tx *store.Tx, m Message, ad admission) (admitted, error) {
 	tok, isNew, err := token.Resolve(tx, m.Opened.Card)
 	if err != nil {
 		return admitted{}, fmt.Errorf("resolving a token: %w", err)
 	}
 	ev := RequestCame{Digest: Digest(m.Digest([]byte(tok))), Subject: subjectOf(m.Message)}
-	rec := e.newRecord(m, ad, tok)
+	rec := w.newRecord(m, ad, tok)
 	rec.Row, _ = Next(Row{}, ev) // the action for a new row is always to intend
 	fresh, err := insert(tx, &rec)
 	if err != nil {
@@ -136,7 +141,7 @@ func (e *Engine) admitIn(tx *store.Tx, m Message, ad admission) (admitted, error
 		_, acts := Next(rec.Row, ev)
 		return admitted{record: rec, act: acts[0]}, nil
 	}
-	return e.intend(tx, m, rec, isNew)
+	return w.intend(tx, m, rec, isNew)
 }
 
 // ownEnd is the action for a row that this call has written before.
@@ -149,8 +154,8 @@ func ownEnd(r Record) Action {
 
 // intend scores a new transaction and writes either the intent or, when the
 // rules refuse it, its end.
-func (e *Engine) intend(tx *store.Tx, m Message, rec Record, newCard bool) (admitted, error) {
-	d, err := e.score(tx, m, rec, newCard)
+func (w work) intend(tx *store.Tx, m Message, rec Record, newCard bool) (admitted, error) {
+	d, err := w.score(tx, m, rec, newCard)
 	if err != nil {
 		return admitted{}, err
 	}
@@ -171,12 +176,12 @@ func (e *Engine) intend(tx *store.Tx, m Message, rec Record, newCard bool) (admi
 	}
 	outside, filed := d.Code()
 	rec.Filed, rec.Why = filed, "refused by the rules"
-	act, err := e.settle(tx, m, &rec, OutcomeCame{Code: outside})
+	act, err := w.settle(tx, m, &rec, OutcomeCame{Code: outside})
 	return admitted{record: rec, act: act}, err
 }
 
 // score counts the attempt and applies the rules.
-func (e *Engine) score(tx *store.Tx, m Message, rec Record, newCard bool) (score.Decision, error) {
+func (w work) score(tx *store.Tx, m Message, rec Record, newCard bool) (score.Decision, error) {
 	byTerminal, err := score.Count(tx, score.ByTerminal, rec.Terminal, rec.Currency, rec.Amount, rec.Received)
 	if err != nil {
 		return score.Decision{}, err
@@ -186,7 +191,7 @@ func (e *Engine) score(tx *store.Tx, m Message, rec Record, newCard bool) (score
 		return score.Decision{}, err
 	}
 	at := time.UnixMicro(rec.Received).UTC()
-	return e.cfg.Rules.Decide(score.Features{
+	return w.cfg.Rules.Decide(score.Features{
 		Amount: rec.Amount, Currency: int(rec.Currency), Processing: rec.Processing, Entry: string(score.EntryOf(rec.Entry)),
 		PIN: m.Opened.HasPIN, Cryptogram: m.Opened.HasCryptogram, TerminalID: rec.Terminal, Merchant: rec.Merchant,
 		BIN: m.Opened.Card.BIN, CardIsNew: newCard, Hour: at.Hour(), Weekday: int(at.Weekday()), Card: byCard, Terminal: byTerminal,
@@ -194,14 +199,14 @@ func (e *Engine) score(tx *store.Tx, m Message, rec Record, newCard bool) (score
 }
 
 // newRecord is the row of a request before anything is decided.
-func (e *Engine) newRecord(m Message, ad admission, tok string) Record {
+func (w work) newRecord(m Message, ad admission, tok string) Record {
 	amount, _ := m.Amount() // validated: a purchase has one
 	return Record{
-		ID: ad.id, Claim: ad.claim, Node: e.cfg.Node, Terminal: m.Terminal(), Merchant: m.Merchant(), Attempt: ad.attempt,
+		ID: ad.id, Claim: ad.claim, Node: w.cfg.Node, Terminal: m.Terminal(), Merchant: m.Merchant(), Attempt: ad.attempt,
 		MTI: m.MTI().ClearRepeat().String(), STAN: m.STAN(), Transmitted: m.Digits(7), Processing: m.Digits(3), Entry: m.Digits(22),
 		Amount: amount.Minor, Currency: amount.Currency, Token: tok, RRN: ad.rrn, UpSTAN: upstreamSTAN(ad.rrn),
-		Issuer: e.cfg.Issuer.Name(), MAC: string(m.Opened.MAC), PIN: "none", Cryptogram: "none", CardCode: "none", ARPC: "none",
-		Decision: "{}", Received: e.now(),
+		Issuer: w.cfg.Issuer, MAC: string(m.Opened.MAC), PIN: "none", Cryptogram: "none", CardCode: "none", ARPC: "none",
+		Decision: "{}", Received: w.at,
 	}
 }
 
@@ -216,7 +221,7 @@ func upstreamSTAN(rrn string) string {
 }
 
 // ask puts the question to the issuer.
-func (e *Engine) ask(m Message, rec Record) issuer.Request {
+func ask(m Message, rec Record) issuer.Request {
 	r := issuer.Request{
 		Key: issuer.Key{Node: rec.Node, STAN: rec.UpSTAN, RRN: rec.RRN}, Terminal: rec.Terminal, Attempt: rec.Attempt,
 		Merchant: rec.Merchant, Entry: rec.Entry, Amount: rec.Amount, Currency: rec.Currency, Token: rec.Token,

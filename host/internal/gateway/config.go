@@ -58,12 +58,9 @@ func (l Limits) withDefaults() (Limits, error) {
 
 // Engine decides what messages become; authorize.Engine is one.
 type Engine interface {
-	Request(context.Context, authorize.Message) (authorize.Reply, error)
-	Reversal(context.Context, authorize.Message) (authorize.Reply, error)
-	Refuse(ctx context.Context, m authorize.Message, code string) (authorize.Reply, error)
-	Reject(ctx context.Context, m authorize.Message, code string) (authorize.Reply, error)
-	Confirm(ctx context.Context, m authorize.Message, inside func(*store.Tx) error) error
-	Alarm(ctx context.Context, m authorize.Message, cause error) (authorize.Reply, error)
+	// Reply makes a call and returns its answer. An error means that nothing may
+	// be answered.
+	Reply(ctx context.Context, begin func(call uint64) authorize.Input) (authorize.Reply, error)
 }
 
 // A WireEvent is a message as it was on the wire, for the traces of the lab.

@@ -133,14 +133,9 @@ func (c *conn) write() {
 	}
 }
 
-// send hands an answer to the writer. The answer travels with the TPDU of the
-// message, swapped.
-func (c *conn) send(in iso8583.Frame, body []byte, verdict string) {
-	c.trace(false, body, verdict)
-	f := iso8583.Frame{Body: body}
-	if !in.TPDU.IsZero() {
-		f.TPDU = in.TPDU.Swap()
-	}
+// send hands an answer to the writer.
+func (c *conn) send(f iso8583.Frame, verdict string) {
+	c.trace(false, f.Body, verdict)
 	select {
 	case c.out <- f:
 	case <-c.gone: // the answer is stored; the terminal reverses or asks again

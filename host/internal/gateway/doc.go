@@ -1,6 +1,7 @@
 // Package gateway is the host's face to terminals: TLS 1.3 with client
 // certificates, frames, and the order in which a message is believed: identity,
-// then MAC, then row, then counter.
+// then MAC, then row, then counter. [Exchange] is that order as a pure machine of
+// one message.
 //
 // One goroutine reads a connection and one writes it; messages of a connection
 // are handled side by side within a limit of their own, and all connections

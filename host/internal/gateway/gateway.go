@@ -48,8 +48,8 @@ func New(cfg Config) (*Gateway, error) {
 	return g, nil
 }
 
-// errNotAdmitted is all that a refused terminal's handshake says.
-var errNotAdmitted = errors.New("this terminal is not admitted")
+// ErrNotAdmitted is all that a refused terminal's handshake says.
+var ErrNotAdmitted = errors.New("this terminal is not admitted")
 
 // admit finds the terminal of a certificate: registered, active, and named by
 // the certificate as the register does.
@@ -57,7 +57,7 @@ func (g *Gateway) admit(ctx context.Context, c *x509.Certificate) (terminals.Ter
 	id, err := xtls.IdentityOf(c)
 	if err != nil {
 		g.counts.add("certificate")
-		return terminals.Terminal{}, errNotAdmitted
+		return terminals.Terminal{}, ErrNotAdmitted
 	}
 	t, err := g.registered(ctx, fingerprint(c))
 	if err != nil {
@@ -65,7 +65,7 @@ func (g *Gateway) admit(ctx context.Context, c *x509.Certificate) (terminals.Ter
 	}
 	if t.ID != id.Terminal || t.Merchant != id.Merchant {
 		g.counts.add("certificate")
-		return terminals.Terminal{}, errNotAdmitted
+		return terminals.Terminal{}, ErrNotAdmitted
 	}
 	return t, nil
 }
@@ -80,7 +80,7 @@ func (g *Gateway) registered(ctx context.Context, print []byte) (terminals.Termi
 	})
 	if errors.Is(err, terminals.ErrNotFound) || err == nil && t.Status != terminals.Active {
 		g.counts.add("not admitted")
-		return terminals.Terminal{}, errNotAdmitted
+		return terminals.Terminal{}, ErrNotAdmitted
 	}
 	return t, err
 }
@@ -206,7 +206,7 @@ func (g *Gateway) recheck(ctx context.Context) {
 // change, so that nobody waits for the next round.
 func (g *Gateway) Cut(ctx context.Context) {
 	for _, c := range g.live() {
-		if _, err := g.registered(ctx, c.print); errors.Is(err, errNotAdmitted) {
+		if _, err := g.registered(ctx, c.print); errors.Is(err, ErrNotAdmitted) {
 			c.log.Warn("the terminal is not admitted any more; its connection is cut")
 			c.end()
 		}

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 
@@ -14,23 +13,24 @@ import (
 
 // network answers sign-on and sign-off; other codes are not carried out by this
 // host.
-func (c *conn) network(ctx context.Context, in authorize.Message) (authorize.Reply, error) {
+func (x *Exchange) network(in authorize.Message) {
 	switch in.Digits(70) {
 	case iso8583.SignOn:
-		return c.signOn(ctx, in)
+		x.signOn(in)
 	case iso8583.SignOff:
-		return c.confirmed(ctx, in, nil, nil)
+		x.confirmed(in, nil, nil)
+	default:
+		x.do(Count{"unsupported"})
+		x.refuse(in, codeUnsupported)
 	}
-	c.g.counts.add("unsupported")
-	return c.g.cfg.Engine.Refuse(ctx, in, codeUnsupported)
 }
 
 // signOn tells a terminal the highest counter of each of its key sets and the
 // newest audit checkpoint, and drops retired key sets of a terminal that owes
 // nothing any more.
-func (c *conn) signOn(ctx context.Context, in authorize.Message) (authorize.Reply, error) {
+func (x *Exchange) signOn(in authorize.Message) {
 	var highest [][]byte
-	return c.confirmed(ctx, in, func(tx *store.Tx) error {
+	x.confirmed(in, func(tx *store.Tx) error {
 		if q := in.Private.Queues; q != nil && *q == (iso8583.Queues{}) {
 			if err := terminals.DropRetired(tx, in.Terminal()); err != nil {
 				return fmt.Errorf("dropping retired key sets: %w", err)
@@ -44,7 +44,7 @@ func (c *conn) signOn(ctx context.Context, in authorize.Message) (authorize.Repl
 		return nil
 	}, func(p *iso8583.Private) {
 		p.HighestKSNs = highest
-		if cp, ok := c.g.cfg.Checkpoint(); ok {
+		if cp, ok := x.checkpoint(); ok {
 			p.Checkpoint = checkpoint(cp)
 		}
 	})
@@ -52,27 +52,35 @@ func (c *conn) signOn(ctx context.Context, in authorize.Message) (authorize.Repl
 
 // confirmed spends the counter of in, runs inside in the same commit and answers
 // 00 with what more adds to DE 63.
-func (c *conn) confirmed(ctx context.Context, in authorize.Message, inside func(*store.Tx) error, more func(*iso8583.Private)) (authorize.Reply, error) {
-	err := c.g.cfg.Engine.Confirm(ctx, in, inside)
-	if authorize.IsCounterFault(err) {
-		return c.g.cfg.Engine.Alarm(ctx, in, err)
-	}
-	if err != nil {
-		return authorize.Reply{}, err
-	}
-	a, err := iso8583.Answer(in.Message, authorize.CodeApproved)
-	if err != nil {
-		return authorize.Reply{}, err
-	}
-	if more != nil {
-		p, err := a.Private()
-		if err != nil {
-			return authorize.Reply{}, err
+func (x *Exchange) confirmed(in authorize.Message, inside func(*store.Tx) error, more func(*iso8583.Private)) {
+	x.ask(func(c uint64) authorize.Input {
+		return authorize.ConfirmationAsked{Call: c, Message: in, Inside: inside}
+	}, func(_ authorize.Reply, err error) {
+		if authorize.IsCounterFault(err) {
+			x.ask(func(c uint64) authorize.Input { return authorize.AlarmAsked{Call: c, Message: in, Cause: err} }, x.decided)
+			return
 		}
-		more(&p)
-		a.SetPrivate(p)
+		var r authorize.Reply
+		if err == nil {
+			r.Answer, err = confirmation(in, more)
+		}
+		x.decided(r, err)
+	})
+}
+
+// confirmation is the answer 00 with what more adds to DE 63.
+func confirmation(in authorize.Message, more func(*iso8583.Private)) (*iso8583.Message, error) {
+	a, err := iso8583.Answer(in.Message, authorize.CodeApproved)
+	if err != nil || more == nil {
+		return a, err
 	}
-	return authorize.Reply{Answer: a}, a.Err()
+	p, err := a.Private()
+	if err != nil {
+		return nil, err
+	}
+	more(&p)
+	a.SetPrivate(p)
+	return a, a.Err()
 }
 
 // maxHighest is how many KSNs fit into DE 63 tag 15.

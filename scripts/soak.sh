@@ -3,11 +3,12 @@
 # with far more rounds than in the other tiers. Every part is run, and one that
 # fails fails the whole. The counts come from the environment:
 #
-#   FUZZTIME   time for each fuzz target              10m
-#   RACES      raced sales                            10000
-#   CROWDS     crowds of terminals with one card      20
-#   IMAGES     power cuts for each program            1000
-#   SEED       seed of the sweeps                     the date; it is printed
+#   FUZZTIME     time for each fuzz target              10m
+#   SIMULATIONS  simulations of both programs, by seed  2000
+#   RACES        raced sales                            10000
+#   CROWDS       crowds of terminals with one card      20
+#   IMAGES       power cuts for each program            1000
+#   SEED         seed of simulations and sweeps         the date; it is printed
 #
 #   scripts/soak.sh               every part
 #   scripts/soak.sh races fuzz    only these
@@ -17,6 +18,7 @@ cd "$(dirname "$0")/.."
 export FUZZTIME=${FUZZTIME:-10m} IMAGES=${IMAGES:-1000} SEED=${SEED:-$(date +%Y%m%d)}
 RACES=${RACES:-10000}
 CROWDS=${CROWDS:-20}
+SIMULATIONS=${SIMULATIONS:-2000}
 
 fuzz() { scripts/fuzz.sh; }
 
@@ -29,15 +31,15 @@ races() {
 
 sweep() { scripts/accept/sweep.sh; }
 
-PARTS=(races sweep fuzz)
+PARTS=(simulate races sweep fuzz)
 [ $# -eq 0 ] || PARTS=("$@")
 
 failed=()
 for part in "${PARTS[@]}"; do
 	case $part in
-	races | sweep | fuzz) ;;
+	simulate | races | sweep | fuzz) ;;
 	*)
-		echo "soak: there is no part $part; there are: races sweep fuzz" >&2
+		echo "soak: there is no part $part; there are: simulate races sweep fuzz" >&2
 		exit 2
 		;;
 	esac

@@ -3,7 +3,6 @@
 
 export CGO_ENABLED ?= 0
 GO      ?= go
-PACKAGES = ./...
 LDFLAGS  = -s -w
 FUZZTIME ?= 10s
 
@@ -40,8 +39,9 @@ soak: build
 fuzz:
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
+# Of each package, and of echo hosts over TLS beside others (bench/).
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+	@scripts/bench.sh
 
 clean:
 	rm -rf bin

@@ -19,7 +19,10 @@ import (
 
 // Deadlines bound the waits of a [Reader]. Both are required.
 type Deadlines struct {
-	Idle  time.Duration // from the end of one frame to the first byte of the next
+	// Idle is from the end of one frame to the first byte of the next, at least;
+	// a peer may be silent for a sixteenth more, so that a busy connection does
+	// not set its deadline for every frame.
+	Idle  time.Duration
 	Frame time.Duration // from the first byte of a frame to its last
 }
 
@@ -33,6 +36,7 @@ type Reader struct {
 	in      *bufio.Reader
 	framing iso8583.Framing
 	wait    Deadlines
+	until   time.Time // the deadline that is set; zero when it is a frame's
 }
 
 // NewReader reads frames of the given framing off conn, whose read deadline it
@@ -60,7 +64,7 @@ func (r *Reader) Next(ctx context.Context, buf []byte) (iso8583.Frame, error) {
 		return iso8583.Frame{}, err
 	}
 	if r.in.Buffered() == 0 {
-		if err := r.deadline(ctx, r.wait.Idle); err != nil {
+		if err := r.idle(ctx); err != nil {
 			return iso8583.Frame{}, err
 		}
 		if _, err := r.in.Peek(1); err != nil {
@@ -68,7 +72,8 @@ func (r *Reader) Next(ctx context.Context, buf []byte) (iso8583.Frame, error) {
 		}
 	}
 	if !r.whole() {
-		if err := r.deadline(ctx, r.wait.Frame); err != nil {
+		r.until = time.Time{}
+		if err := r.deadline(ctx, time.Now().Add(r.wait.Frame)); err != nil {
 			return iso8583.Frame{}, err
 		}
 	}
@@ -91,10 +96,20 @@ func (r *Reader) whole() bool {
 	return err == nil && n <= r.in.Buffered()
 }
 
+// idle makes sure that the deadline leaves a peer its silence.
+func (r *Reader) idle(ctx context.Context) error {
+	now := time.Now()
+	if r.until.Sub(now) >= r.wait.Idle {
+		return ctx.Err()
+	}
+	r.until = now.Add(r.wait.Idle + r.wait.Idle/16)
+	return r.deadline(ctx, r.until)
+}
+
 // deadline sets the read deadline. It looks at ctx afterwards: who ends it sets a
 // deadline that must stay, and does so after ending it.
-func (r *Reader) deadline(ctx context.Context, d time.Duration) error {
-	if err := r.conn.SetReadDeadline(time.Now().Add(d)); err != nil {
+func (r *Reader) deadline(ctx context.Context, at time.Time) error {
+	if err := r.conn.SetReadDeadline(at); err != nil {
 		return fmt.Errorf("setting a deadline: %w", err)
 	}
 	return ctx.Err()

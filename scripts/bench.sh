@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Benchmarks: those of each package, then whole echo hosts beside their peers over
+# TLS (bench/, a module of its own). Where the peers' modules cannot be had, the
+# second part is left out and said so. Figures are of this machine; ratios matter.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+go test -run '^$' -bench . -benchmem ./...
+if (cd bench && go mod download); then
+	(cd bench && go run . "$@")
+else
+	echo "bench: the modules of the peers cannot be had; echo hosts are left out"
+fi

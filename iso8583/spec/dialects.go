@@ -11,6 +11,13 @@ var dialectFiles embed.FS
 // dialects are the names of the files, in the order in which people look for them.
 var dialects = []string{"87ascii", "87binary", "93", "2003"}
 
+// numeric are the elements of attribute n in the dialects that write them as
+// characters, as ranges. A letter in one is found by the compiled codec.
+var numeric = map[string][][2]int{
+	"87ascii": {{0, 0}, {2, 27}, {32, 33}, {53, 53}, {66, 90}, {95, 95}, {99, 100}},
+	"93":      {{0, 0}, {2, 21}, {23, 30}, {32, 33}, {39, 40}, {56, 58}, {67, 71}, {73, 94}, {100, 100}, {105, 108}},
+}
+
 // Dialects lists the names that [Dialect] knows:
 //
 //   - 87ascii: ISO 8583:1987 in ASCII; bitmaps and fixed binary data in
@@ -39,5 +46,6 @@ func Dialect(name string) (*Spec, bool) {
 	if err != nil {
 		panic(err) // a test loads each of them
 	}
+	s.numeric = numeric[name]
 	return s, true
 }

@@ -220,3 +220,32 @@ func TestDialectFiles(t *testing.T) {
 		t.Error("a dialect that does not exist")
 	}
 }
+
+// TestNumericElements: in 87ascii the elements that hold digits alone are those
+// that 87binary packs as BCD, and a letter in one is found.
+func TestNumericElements(t *testing.T) {
+	ascii, _ := spec.Dialect("87ascii")
+	binary, _ := spec.Dialect("87binary")
+	p, err := ascii.Program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for de, f := range p.Layout().Fields {
+		numeric := binary.Fields[de].Enc == "BCD"
+		if (f.Chars != nil) != numeric {
+			t.Errorf("DE %d holds digits alone: %v, in BCD: %v", de, f.Chars != nil, numeric)
+		}
+		if numeric {
+			found++
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d numeric elements", found)
+	}
+	for in, ok := range map[string]bool{"0200" + "1000000000000000" + "00000000123X": false, "0200" + "1000000000000000" + "000000001234": true} {
+		if err := codec.NewMessage(p).Unpack([]byte(in)); (err == nil) != ok {
+			t.Errorf("%s: %v", in, err)
+		}
+	}
+}

@@ -19,8 +19,28 @@ func (s *Spec) Program() (*codec.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return codec.Compile(m)
+	layout, err := codec.LayoutOf(m)
+	if err != nil {
+		return nil, err
+	}
+	for _, span := range s.numeric {
+		for de := span[0]; de <= span[1]; de++ {
+			if f, ok := layout.Fields[de]; ok && f.Enc == codec.ASCII {
+				f.Chars = &digits
+				layout.Fields[de] = f
+			}
+		}
+	}
+	return codec.New(layout)
 }
+
+// digits are the characters of numeric elements.
+var digits = func() (a codec.Alphabet) {
+	for c := '0'; c <= '9'; c++ {
+		a[c] = true
+	}
+	return a
+}()
 
 // Moov builds the specification of github.com/moov-io/iso8583, after [Spec.Check],
 // which keeps that library from the inputs that make it panic. Each call returns

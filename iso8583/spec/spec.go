@@ -6,6 +6,10 @@ import "fmt"
 type Spec struct {
 	Name   string         `json:"name,omitempty"`
 	Fields map[int]*Field `json:"fields"` // by element: 0 the MTI, 1 the bitmap, 2 to 192
+
+	// numeric elements hold digits alone where they are written as characters,
+	// which the JSON form cannot say; only the dialects of this package have it.
+	numeric [][2]int
 }
 
 // A Field says how one element or subfield is written.

@@ -210,6 +210,7 @@ func TestExplainBrokenElsewhere(t *testing.T) {
 	}{
 		{"letter in a hexadecimal bitmap", "87ascii", ascii("0200" + "702000000000000G"), 4, "bitmap"},
 		{"letter in an ASCII length", "87ascii", ascii("0200" + "4000000000000000" + "1x4761739001010010"), 20, "2"},
+		{"letter in an amount of characters", "87ascii", ascii("0200" + "1000000000000000" + "00000000123X"), 20, "4"},
 		{"letter in hexadecimal data", "87ascii", ascii("0200" + "0000000000001000" + "0123456789ABCDEX"), 20, "52"},
 		{"element without definition", "2003", "2200" + "8000000000000000" + "8000000000000000" + "4000000000000000", 26, "130"},
 		{"subfield cut", xml, "0210" + "0000000000000400" + "0004" + "17" + "098404", 13, "54.1"},

@@ -39,7 +39,8 @@ soak: build
 fuzz:
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
-# Of each package, and of echo hosts over TLS beside others (bench/).
+# The codec beside moov's as ratios, each package, and echo hosts over TLS beside
+# others (bench/).
 bench:
 	@scripts/bench.sh
 

@@ -3,6 +3,11 @@
 // it. Message table, codec, validation and that document come from the same
 // data (elements.go, flows.go, transactions.go, responsecodes.go, tags.go).
 //
+// Three files show how a message comes about: elements.go is the table of data
+// elements, layout.go makes of it the program that reads and writes them, and
+// message.go is what callers hold. The program itself, for this and any other
+// dialect, is package codec.
+//
 // A terminal builds a request with [NewPayment], [NewReversal], [NewReconcile]
 // or [NewNetwork], adds its [Private] data (DE 63) and packs it with [SealMAC].
 // A host reads it with [Unpack] and [Validate] and answers with [Answer].

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Benchmarks: those of each package, then whole echo hosts beside their peers over
-# TLS (bench/, a module of its own). Where the peers' modules cannot be had, the
-# second part is left out and said so. Figures are of this machine; ratios matter.
+# Benchmarks: the codec beside moov's, those of each package, then whole echo hosts
+# beside their peers over TLS (bench/, a module of its own). Where the peers' modules
+# cannot be had, the last part is left out and said so. Figures are of this machine;
+# ratios matter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-go test -run '^$' -bench . -benchmem ./...
+scripts/bench-codec.sh
+go test -run '^$' -bench . -skip '^BenchmarkCodec$' -benchmem ./...
 if (cd bench && go mod download); then
 	(cd bench && go run . "$@")
 else

@@ -158,7 +158,7 @@ func (p *pair) change(built *codec.Message) error {
 // manyForms is a field whose value can be written in more than one way: with or
 // without padding, in capitals or not, with a long BER length.
 func manyForms(s *field.Spec) bool {
-	return s.Pad != nil && s.Pad != padding.None || s.Enc == encoding.LBCD || s.Enc == encoding.BytesToASCIIHex || s.Pref == prefix.BerTLV ||
+	return s.Pad != nil && s.Pad != padding.None || s.Enc == encoding.LBCD || s.Enc == encoding.BytesToASCIIHex || s.Pref == prefix.BerTLV || s.Pref == prefix.None.Fixed ||
 		strings.HasPrefix(s.Pref.Inspect(), "Hex.L") || s.DisableAutoExpand
 }
 
@@ -403,7 +403,7 @@ func (p *pair) packRule(f field.Field, weRefuse, refused bool) string {
 		return "hex-count"
 	case s.Enc == encoding.EBCDIC1047 && !ascii(value):
 		return "utf8-count"
-	case s.Pref == prefix.BerTLV && packsEmpty(f, value):
+	case s.Pref == prefix.BerTLV && packsEmpty(f):
 		return "ber-empty"
 	}
 	switch f.(type) {
@@ -419,11 +419,9 @@ func (p *pair) packRule(f field.Field, weRefuse, refused bool) string {
 	return ""
 }
 
-func packsEmpty(f field.Field, value []byte) bool {
-	if c, ok := f.(*field.Composite); ok {
-		return len(c.GetSubfields()) == 0
-	}
-	return len(value) == 0
+func packsEmpty(f field.Field) bool {
+	b, err := f.Bytes()
+	return err == nil && len(b) == 0
 }
 
 func ascii(b []byte) bool {

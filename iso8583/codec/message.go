@@ -40,13 +40,15 @@ type Message struct {
 	bits   Bitmap
 	hasMTI bool
 	dirty  bool // differs from what was received
-	raw    int  // bytes received
-	at     [MaxElement + 1]span
-	buf    []byte // what was received, then the contents that were set
-	nodes  []node
-	tmp    []byte
-	err    error
-	open   Composer
+	// skimmed: the contents have not been checked.
+	skimmed bool
+	raw     int // bytes received
+	at      [MaxElement + 1]span
+	buf     []byte // what was received, then the contents that were set
+	nodes   []node
+	tmp     []byte
+	err     error
+	open    Composer
 }
 
 // NewMessage returns an empty message.
@@ -55,7 +57,7 @@ func NewMessage(p *Program) *Message { return &Message{p: p} }
 // Reset empties m for program p and keeps its memory.
 func (m *Message) Reset(p *Program) {
 	m.p, m.bits, m.hasMTI, m.dirty, m.raw, m.err = p, Bitmap{}, false, true, 0, nil
-	m.buf, m.nodes, m.open.depth = m.buf[:0], m.nodes[:0], 0
+	m.buf, m.nodes, m.open.depth, m.skimmed = m.buf[:0], m.nodes[:0], 0, false
 }
 
 // Program returns the program of m.
@@ -87,7 +89,7 @@ func (m *Message) Skim(raw []byte, last int) error {
 	for de := last + 1; de <= MaxElement; de++ {
 		m.bits.clear(de)
 	}
-	m.dirty = true
+	m.dirty, m.skimmed = true, true
 	return nil
 }
 
@@ -168,10 +170,10 @@ func (m *Message) AppendTo(dst []byte) ([]byte, error) {
 	switch {
 	case m.err != nil:
 		return nil, m.err
-	case !m.dirty:
-		return append(dst, m.buf[:m.raw]...), nil
 	case !m.hasMTI:
 		return nil, fieldError(0, -1, reasonNoMTI)
+	case !m.dirty:
+		return append(dst, m.buf[:m.raw]...), nil
 	case m.open.depth != 0:
 		return nil, fieldError(m.open.de, -1, reasonOpen)
 	}

@@ -210,7 +210,7 @@ func (s *slot) compileContent() (why string) {
 			return "padding would split a byte of two hexadecimal digits"
 		}
 	case BERTag:
-		return "BERTLVTag is an encoding of tags, not of values"
+		return "BerTLVTag is an encoding of tags, not of values"
 	default:
 		return "its encoding is not known"
 	}

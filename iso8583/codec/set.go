@@ -45,21 +45,31 @@ func (m *Message) SetContent(de int, content []byte, n int) {
 		return
 	}
 	s := &m.p.slots[de]
-	if n < 0 || n > int(s.max) || n < int(s.min) || s.prefix == Fixed && n != int(s.max) && s.kind != Bits || s.size(n) != len(content) {
+	start := len(m.buf)
+	m.buf = append(m.buf, content...)
+	if n < 0 || n > MaxMessage || s.size(n) != len(content) || !s.fits(n, m.buf[start:]) {
+		m.buf = m.buf[:start]
 		m.fail(de, reasonWrongLen)
 		return
 	}
-	start := len(m.buf)
-	m.buf = append(m.buf, content...)
 	m.place(de, start, n)
 }
 
 // CopyFrom takes element de over from another message of the same program, when
 // that has it.
 func (m *Message) CopyFrom(o *Message, de int) {
-	if v := o.Value(de); v.Present() {
-		m.SetContent(de, v.Wire(), v.Len())
+	v := o.Value(de)
+	if !v.Present() {
+		return
 	}
+	if s := &o.p.slots[de]; o.skimmed || o.p != m.p || s.kind == Composite || s.objects {
+		m.SetContent(de, v.Wire(), v.Len())
+		return
+	}
+	// What is in a message has been checked.
+	start := len(m.buf)
+	m.buf = append(m.buf, v.Wire()...)
+	m.present(de, start, v.Len())
 }
 
 // Fail keeps a reason as [Message.Err], unless there is one already: for rules
@@ -124,10 +134,21 @@ func (m *Message) encodeBits(s *slot) (n int, why string) {
 	start := len(m.buf)
 	m.buf, why = s.encodeUnits(m.buf, m.tmp)
 	n = len(m.tmp)
-	if why == "" && (n == 0 || n%int(s.max) != 0 || !s.expand && n != int(s.max) || s.expand && s.spread(m.buf, start) != n) {
+	if why == "" && !s.fits(n, m.buf[start:]) {
 		why = reasonWrongLen
 	}
 	return n, why
+}
+
+// fits reports whether the layout allows n units of this content.
+func (s *slot) fits(n int, content []byte) bool {
+	switch {
+	case s.expand:
+		return n > 0 && n%int(s.max) == 0 && s.spread(content, 0) == n
+	case s.prefix == Fixed:
+		return n == int(s.max)
+	}
+	return n >= int(s.min) && n <= int(s.max)
 }
 
 // place checks n units of content at m.buf[start:] as if they had arrived, and
@@ -136,7 +157,7 @@ func (m *Message) place(de, start, n int) {
 	s := &m.p.slots[de]
 	var err *FieldError
 	at := m.at[de]
-	m.at[de] = span{off: uint32(start), n: uint16(n)}
+	m.at[de] = span{}
 	if s.kind == Composite || s.objects {
 		err = m.p.indexElement(m, de, start, len(m.buf))
 	} else if why := s.check(m.buf[start:], n, &m.tmp); why != "" {
@@ -150,6 +171,12 @@ func (m *Message) place(de, start, n int) {
 		}
 		return
 	}
+	m.present(de, start, n)
+}
+
+// present makes n units of checked content at m.buf[start:] the value of element de.
+func (m *Message) present(de, start, n int) {
+	m.at[de].off, m.at[de].n = uint32(start), uint16(n)
 	m.dirty = true
 	if de == 0 {
 		m.hasMTI = true

@@ -56,6 +56,11 @@ func (p *pair) exercise(d *dice) error {
 	} else if err := p.m.Unpack(out); err != nil {
 		return fmt.Errorf("we packed %X: %w", out, err)
 	}
+	if double := p.repeated(d, raw); double != nil {
+		if err := p.agree(double); err != nil {
+			return fmt.Errorf("unpacking repeated tags %X: %w", double, err)
+		}
+	}
 	for range 10 {
 		bad := mutate(d, raw)
 		if err := p.agree(bad); err != nil {

@@ -243,3 +243,38 @@ func mutate(d *dice, raw []byte) []byte {
 	}
 	return raw
 }
+
+// repeated is raw with each tagged composite's subfields there twice, the second
+// time with other values; nil when there are none that fit.
+func (p *pair) repeated(d *dice, raw []byte) []byte {
+	if p.m.Unpack(raw) != nil {
+		return nil
+	}
+	m, found := p.m.Clone(), false
+	for _, de := range fieldsOf(p.spec) {
+		v, s := p.m.Value(de), p.spec.Fields[de].Spec()
+		if v.Kind() != codec.Composite || s.Tag == nil || s.Tag.Enc == nil {
+			continue
+		}
+		c := m.Compose(de)
+		for again := range 2 {
+			for sub := range v.Subfields() {
+				f := s.Subfields[sub.Key()]
+				if f == nil || sub.Kind() == codec.Composite {
+					continue
+				}
+				value := sub.Append(nil)
+				if again == 1 {
+					value, found = drawValue(d, f), true
+				}
+				c.SetBytes(sub.Key(), value)
+			}
+		}
+		c.End()
+	}
+	out, err := m.AppendTo(nil)
+	if err != nil || !found {
+		return nil
+	}
+	return out
+}

@@ -63,7 +63,7 @@ var (
 )
 
 // simulationsUsual are run when nobody asks for more.
-const simulationsUsual = 12
+const simulationsUsual = 8
 
 func seedCount() int {
 	if *seedsFlag > 0 {

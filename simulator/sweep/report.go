@@ -22,6 +22,11 @@ type Finding struct {
 	Replay string `json:"replay,omitempty"` // the command that does it again
 }
 
+// String tells the finding and how to see it again.
+func (f Finding) String() string {
+	return fmt.Sprintf("FOUND %s at %s (%s): %s\n      again: %s", f.Rule, f.Event, f.Edge, f.Text, f.Replay)
+}
+
 // A Row is one event of a sale and what became of the sales that were stopped
 // there.
 type Row struct {
@@ -135,7 +140,7 @@ func (r *Report) Print(w io.Writer) error {
 	}
 	b.WriteString("\n")
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "FOUND %s at %s (%s): %s\n      again: %s\n", f.Rule, f.Event, f.Edge, f.Text, f.Replay)
+		fmt.Fprintln(&b, f)
 	}
 	if len(r.Unvisited) > 0 {
 		fmt.Fprintf(&b, "NOT VISITED: %s\n", strings.Join(r.Unvisited, "; "))

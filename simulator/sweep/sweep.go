@@ -80,7 +80,8 @@ type Options struct {
 	// Twice stops the program a second time, at a random event of its recovery.
 	Twice bool
 	Plant Plant
-	// Progress is told once in a while what is being done; it may be nil.
+	// Progress is told once in a while what is being done, and of each finding at
+	// once; it may be nil.
 	Progress func(string)
 }
 
@@ -355,4 +356,5 @@ func (s *sweep) find(f Finding) {
 	s.seen[f] = true
 	f.Replay = s.o.replay(f)
 	s.report.Findings = append(s.report.Findings, f)
+	s.o.Progress(f.String())
 }

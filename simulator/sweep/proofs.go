@@ -9,24 +9,42 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"tallystick.example/iso8583"
 	"tallystick.example/simulator/lab"
 	"tallystick.example/simulator/tally"
 )
 
-// tally compares the books of the three parties and the wire, and names the
-// case of each difference.
+// matched compares the books of the three parties and the wire. A payment that
+// the terminal has given up may still be on its way to its end at the host: books
+// that differ are compared again for a while.
+func (b *bench) matched(ctx context.Context) (tally.Report, error) {
+	end := time.Now().Add(readyWithin)
+	for {
+		if err := b.ready(ctx); err != nil {
+			return tally.Report{}, fmt.Errorf("before the tally: %w", err)
+		}
+		r, err := b.lab.Tally(ctx)
+		if err != nil {
+			return r, fmt.Errorf("the tally: %w", err)
+		}
+		if r.Match || time.Now().After(end) {
+			return r, nil
+		}
+		select {
+		case <-ctx.Done():
+			return r, context.Cause(ctx)
+		case <-time.After(endWithin):
+		}
+	}
+}
+
+// tally names the case of each difference that stays between the books.
 func (b *bench) tally(ctx context.Context) (tally.Report, []Finding, error) {
-	if err := b.ready(ctx); err != nil {
-		return tally.Report{}, nil, fmt.Errorf("before the tally: %w", err)
-	}
-	r, err := b.lab.Tally(ctx)
-	if err != nil {
-		return r, nil, fmt.Errorf("the tally: %w", err)
-	}
-	if r.Match {
-		return r, nil, nil
+	r, err := b.matched(ctx)
+	if err != nil || r.Match {
+		return r, nil, err
 	}
 	sales, err := b.attempts()
 	if err != nil {

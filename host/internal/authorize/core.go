@@ -140,12 +140,18 @@ func (k *call) numbered(doing string, then func(now time.Time, rrn string)) {
 	}
 }
 
+// closeWithin bounds a commit that is no new sale. It has nothing to do with the
+// time in which the terminal wants its answer: an outcome that comes too late for
+// that must still be written down, also on a disk that stalls or a database that
+// fails over.
+const closeWithin = time.Minute
+
 // commit runs fn in a commit of its own time, until its outcome is known: what a
-// payment has become must not depend on a connection that breaks. An unknown
-// commit is asked again by the same write (rule 7), so fn must do nothing when it
-// finds its own work done.
+// payment has become must not depend on a connection that breaks or on an answer
+// that is late. An unknown commit is asked again by the same write (rule 7), so fn
+// must do nothing when it finds its own work done.
 func (k *call) commit(now time.Time, name string, fn func(*store.Tx) error, then func(now time.Time, err error)) {
-	k.write(now, Commit{Call: k.number, Name: name, Fn: fn}, now.Add(k.core.cfg.AnswerWithin), then)
+	k.write(now, Commit{Call: k.number, Name: name, Fn: fn}, now.Add(closeWithin), then)
 }
 
 func (k *call) write(now time.Time, c Commit, by time.Time, then func(now time.Time, err error)) {

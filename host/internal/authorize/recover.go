@@ -10,7 +10,7 @@ import (
 
 // Stale is how old an undecided row of this node must be for Sweep: longer than
 // any message may take.
-const Stale = time.Minute
+const Stale = 2 * time.Minute
 
 // errUnsettled means that an intent is still without outcome.
 var errUnsettled = errors.New("authorize: an intent could not be settled")

@@ -76,11 +76,11 @@ func (s *slot) check(content []byte, n int, tmp *[]byte) (why string) {
 			}
 			return ReasonFiller
 		}
-		if !decimal(content) {
+		if !decimal(content) && !(s.sep && separated(content)) {
 			return ReasonNibble
 		}
 	case LBCD:
-		if why := checkLeft(content, n); why != "" {
+		if why := s.checkLeft(content, n); why != "" {
 			return why
 		}
 	case ASCII:
@@ -104,7 +104,7 @@ func (s *slot) check(content []byte, n int, tmp *[]byte) (why string) {
 }
 
 // checkLeft checks left-justified digits.
-func checkLeft(content []byte, n int) (why string) {
+func (s *slot) checkLeft(content []byte, n int) (why string) {
 	if n%2 == 1 {
 		last := content[len(content)-1]
 		switch {
@@ -115,10 +115,26 @@ func checkLeft(content []byte, n int) (why string) {
 		}
 		content = content[:len(content)-1]
 	}
-	if !decimal(content) {
+	if !decimal(content) && !(s.sep && separated(content)) {
 		return ReasonNibble
 	}
 	return ""
+}
+
+// separated reports whether nibbles are digits but for one D, as in track 2.
+func separated(b []byte) bool {
+	seps := 0
+	for _, x := range b {
+		for _, n := range [...]byte{x >> 4, x & 15} {
+			switch {
+			case n == 0xD:
+				seps++
+			case n > 9:
+				return false
+			}
+		}
+	}
+	return seps == 1
 }
 
 // checkValue checks what a number or a track says.

@@ -75,7 +75,7 @@ func padTo(value []byte, n int, pad Pad) []byte {
 func (s *slot) encodeUnits(dst, value []byte) (out []byte, why string) {
 	switch s.enc {
 	case BCD, LBCD:
-		return appendDigits(dst, value, s.enc == LBCD)
+		return appendDigits(dst, value, s.enc == LBCD, s.sep)
 	case EBCDIC:
 		for _, b := range value {
 			dst = append(dst, toEBCDIC[b])
@@ -106,14 +106,17 @@ func (s *slot) encodeUnits(dst, value []byte) (out []byte, why string) {
 
 // appendDigits packs digits two to a byte; an odd number gets a zero nibble, in
 // front or, where left is set, at the end.
-func appendDigits(dst, value []byte, left bool) (out []byte, why string) {
+func appendDigits(dst, value []byte, left, sep bool) (out []byte, why string) {
 	half := len(value)%2 == 1 && !left
 	if half {
 		dst = append(dst, 0)
 	}
 	for _, d := range value {
-		d -= '0'
-		if d > 9 {
+		d -= '0' // of = it is D
+		if sep && d == 'D'-'0' {
+			d = 0xD
+		}
+		if d > 9 && !(sep && d == 0xD) {
 			return dst, ReasonNibble
 		}
 		if half {

@@ -48,6 +48,9 @@ type Field struct {
 	// Even fills a value of odd length with one pad character, which the length
 	// does not count (tracks packed in nibbles).
 	Even bool
+	// Separator lets a text in BCD or LBCD hold the separator of track 2, a nibble D,
+	// which is = in the value (ISO/IEC 7813). A moov specification cannot say it.
+	Separator bool
 	// Chars are the characters allowed in ASCII, nil for all 128.
 	Chars *Alphabet
 	// TLV indexes the BER-TLV objects of a binary field, see [Value.Objects].

@@ -29,6 +29,7 @@ type slot struct {
 	odd     bool  // the length is an odd number of BCD digits
 	pad     Pad
 	even    bool
+	sep     bool   // a nibble D may stand among the digits
 	expand  bool   // a bitmap that may announce another
 	min     uint16 // units
 	max     uint16
@@ -149,7 +150,7 @@ func compileBitmaps(d Bitmaps) (b bitmaps, why string) {
 // compile makes the slot of one field, and those of its subfields.
 func (p *Program) compile(path string, f *Field, depth int) (slot, error) {
 	bad := func(why string) (slot, error) { return slot{}, &LayoutError{path, why} }
-	s := slot{kind: f.Kind, enc: f.Enc, prefix: f.Prefix.Form, pad: f.Pad, even: f.Even, chars: f.Chars, objects: f.TLV}
+	s := slot{kind: f.Kind, enc: f.Enc, prefix: f.Prefix.Form, pad: f.Pad, even: f.Even, sep: f.Separator, chars: f.Chars, objects: f.TLV}
 	if why := s.compileLength(f); why != "" {
 		return bad(why)
 	}
@@ -213,6 +214,9 @@ func (s *slot) compileContent() (why string) {
 		return "BerTLVTag is an encoding of tags, not of values"
 	default:
 		return "its encoding is not known"
+	}
+	if s.sep && (s.kind != Text || s.enc != BCD && s.enc != LBCD) {
+		return "only text in BCD has a separator"
 	}
 	if s.enc != ASCII && s.chars != nil {
 		return "only ASCII text has an alphabet"

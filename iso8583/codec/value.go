@@ -111,7 +111,7 @@ func (v Value) Number() (n int64, ok bool) {
 		return 0, false
 	}
 	s := v.spec()
-	if s.enc == BCD && s.pad.Side == NoPad && !s.even && v.n <= 18 {
+	if s.enc == BCD && s.pad.Side == NoPad && !s.even && !s.sep && v.n <= 18 {
 		for _, b := range v.Wire() {
 			n = n*100 + int64(b>>4)*10 + int64(b&15)
 		}

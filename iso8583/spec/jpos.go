@@ -170,7 +170,7 @@ func (j *importer) field(path string, n int, e *element, depth int) *Field {
 		return nil
 	}
 	if n == 35 && depth == 0 && c.bcd {
-		j.note("field 35: track 2 is packed in nibbles, its separator as D")
+		j.note("field 35: track 2 is packed two digits to a byte, its separator as D; the compiled codec reads that, github.com/moov-io/iso8583 does not")
 		f.Type = "Track2"
 	}
 	return f

@@ -1,10 +1,13 @@
 package spec_test
 
 import (
+	"bytes"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"testing"
 
+	"tallystick.example/iso8583/codec"
 	"tallystick.example/iso8583/spec"
 )
 
@@ -175,4 +178,51 @@ func FuzzLoadJPOS(f *testing.F) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	})
+}
+
+// TestPackedTrack: track 2 two digits to a byte, as jPOS 3 packs it with
+// IFB_LLNUM. The library whose JSON form we use cannot read it.
+func TestPackedTrack(t *testing.T) {
+	for _, tc := range []struct{ pad, in, want string }{
+		{"true", "4761739001010010=49122011234500000000", "3704761739001010010D49122011234500000000"},
+		{"true", "4761739001010010=4912201123450000000", "364761739001010010D4912201123450000000"},
+		{"false", "4761739001010010=49122011234500000000", "374761739001010010D491220112345000000000"},
+		{"false", "4761739001010010=4912", "214761739001010010D49120"},
+	} {
+		s, notes, err := spec.LoadJPOS([]byte(head + `<isofield id="35" length="37" pad="` + tc.pad + `" name="track 2" class="org.jpos.iso.IFB_LLNUM"/></isopackager>`))
+		if err != nil || len(notes) != 1 {
+			t.Fatal(notes, err)
+		}
+		p, err := s.Program()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := hex.DecodeString(hex.EncodeToString([]byte("0200"+"0000000020000000")) + tc.want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := codec.NewMessage(p)
+		if err := m.Unpack(want); err != nil || m.Value(35).Text() != tc.in {
+			t.Errorf("%s: %q, %v", tc.want, m.Value(35).Text(), err)
+		}
+		if n, ok := m.Value(35).Number(); ok {
+			t.Errorf("%s is the number %d", tc.want, n)
+		}
+		for _, value := range []string{tc.in, strings.Replace(tc.in, "=", "D", 1)} {
+			m.Reset(p)
+			m.SetText(0, "0200")
+			m.SetText(35, value)
+			if out, err := m.AppendTo(nil); err != nil || !bytes.Equal(out, want) {
+				t.Errorf("%s packs to %X, %v; want %X", value, out, err, want)
+			}
+		}
+		for _, bad := range []string{"4761=12=3", "4761;12", "4761E12"} {
+			m.Reset(p)
+			m.SetText(0, "0200")
+			m.SetText(35, bad)
+			if m.Err() == nil {
+				t.Errorf("%s was taken", bad)
+			}
+		}
+	}
 }

@@ -31,8 +31,19 @@ func (s *Spec) Program() (*codec.Program, error) {
 			}
 		}
 	}
+	for de, f := range s.Fields {
+		if l, ok := layout.Fields[de]; ok && f.packedTrack() {
+			l.Kind, l.Separator = codec.Text, true
+			layout.Fields[de] = l
+		}
+	}
 	return codec.New(layout)
 }
+
+// packedTrack reports whether f is track 2 with two digits to a byte. That library
+// has no encoding for its separator and can neither read nor write it; the compiled
+// codec does, as text, whose parts are not held to ISO/IEC 7813.
+func (f *Field) packedTrack() bool { return f.Type == "Track2" && (f.Enc == "BCD" || f.Enc == "LBCD") }
 
 // digits are the characters of numeric elements.
 var digits = func() (a codec.Alphabet) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -66,7 +67,7 @@ func TestBadLengths(t *testing.T) {
 		head    string
 	}{
 		"4 GiB":                       {iso8583.Framing{Header: iso8583.Binary4}, "FFFFFFFF"},
-		"4 GiB, the largest limit":    {iso8583.Framing{Header: iso8583.Binary4, MaxBody: 1 << 62}, "FFFFFFFF"},
+		"4 GiB, the largest limit":    {iso8583.Framing{Header: iso8583.Binary4, MaxBody: math.MaxInt}, "FFFFFFFF"},
 		"2 GiB, negative as an int32": {iso8583.Framing{Header: iso8583.Binary4}, "80000000"},
 		"zero":                        {iso8583.Framing{Header: iso8583.Binary4}, "00000000"},
 		"ASCII zero":                  {iso8583.Framing{Header: iso8583.ASCII4}, "30303030"},

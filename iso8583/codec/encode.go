@@ -44,7 +44,7 @@ func (s *slot) units(value []byte) int {
 }
 
 // fillUp pads a value of n units. A fixed number without pad character has
-// leading zeros (ISO 8583:1987, 4.2.1: numeric elements are right-justified).
+// leading zeros (ISO 8583:1987, 4.3: numeric elements are right-justified).
 func (s *slot) fillUp(value []byte, n int) []byte {
 	pad := s.pad
 	if pad.Side == NoPad && s.kind == Number && s.prefix == Fixed && s.enc != ASCIIToHex {

@@ -26,7 +26,7 @@ func script(tag, id string, commands ...string) []byte {
 
 // Scripts stop at the first answer that is no 9000, 62xx or 63xx; each has five
 // bytes of results; 71 runs before and 72 after the second GENERATE AC (B3 10.10).
-func TestScripts71And72(t *testing.T) {
+func TestTrap23Scripts71And72(t *testing.T) {
 	const good, warns, fails = "8418000000", "8420000000", "8422000000"
 	for name, c := range map[string]struct {
 		data         []byte

@@ -39,7 +39,7 @@ const (
 
 // The best method that both sides know is taken, XDA never; what the TVR and TSI
 // say of it; what the method leaves behind for the CDOL (B3 10.3).
-func TestMethodOfAuthentication(t *testing.T) {
+func TestTrap02MethodOfAuthentication(t *testing.T) {
 	for name, c := range map[string]struct {
 		aip, capabilities string // the third byte of 9F33
 		tvr, tsi          string
@@ -158,7 +158,7 @@ func foreign(t testing.TB) *oda.Keys {
 
 // DDA: the DDOL of the card or the default one, both formats of the answer, and
 // what the card may get wrong (B2 6.5, B3 6.5.9).
-func TestDynamicAuthentication(t *testing.T) {
+func TestTrap12DynamicAuthentication(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*signingCard, *kernel.Config)
 		sent   string // data of INTERNAL AUTHENTICATE
@@ -262,7 +262,7 @@ func TestCombinedModes(t *testing.T) {
 // A combined signature that is wrong: a TC does not count, an ARQC is followed by
 // a request for an AAC, and what the signature says counts over the clear CID
 // (B2 6.6.2, B4 6.3.2.1).
-func TestCombinedSignatureThatIsWrong(t *testing.T) {
+func TestTrap14CombinedSignatureThatIsWrong(t *testing.T) {
 	tamper := func(b []byte) { b[20] ^= 1 }
 	for name, c := range map[string]struct {
 		first  emv.Cryptogram
@@ -302,7 +302,7 @@ func TestCombinedSignatureThatIsWrong(t *testing.T) {
 
 // In the second GENERATE AC a wrong signature declines what the issuer approved,
 // and a reversal follows.
-func TestSecondCombinedSignatureThatIsWrong(t *testing.T) {
+func TestTrap14SecondCombinedSignatureThatIsWrong(t *testing.T) {
 	card := newSigningCard(t, aipCDA)
 	s, r, err := first(t, card, loaded(t), typing("1234"))
 	if err != nil || r.Outcome != nil {
@@ -317,7 +317,7 @@ func TestSecondCombinedSignatureThatIsWrong(t *testing.T) {
 
 // No signature is asked for with an AAC, neither first nor second, and a card
 // that answers AAC need not sign.
-func TestNoCombinedSignatureWithAAC(t *testing.T) {
+func TestTrap14NoCombinedSignatureWithAAC(t *testing.T) {
 	card, cfg := newSigningCard(t, aipCDA), loaded(t)
 	cfg.Applications[0].TAC.Denial = unhex("0000008000")
 	_, r, err := first(t, card, cfg, typing("1234"))
@@ -341,7 +341,7 @@ func TestNoCombinedSignatureWithAAC(t *testing.T) {
 // An enciphered PIN goes to the card under its PIN key, or its key for signatures
 // when it has no other, with a fresh challenge each time (B2 7). A PIN key whose
 // certificate is wrong is not replaced by the other.
-func TestEncipheredPIN(t *testing.T) {
+func TestTrap17EncipheredPIN(t *testing.T) {
 	s := testScheme()
 	for name, c := range map[string]struct {
 		change func(*signingCard, *kernel.Config)

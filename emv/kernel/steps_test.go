@@ -41,7 +41,7 @@ func bits(set []emv.Bit) string {
 
 const none = "0000000000000000 "
 
-func TestCardholderVerification(t *testing.T) {
+func TestTrap15CardholderVerification(t *testing.T) {
 	for name, c := range map[string]struct {
 		list      string
 		change    func(*kernel.Verification)
@@ -87,7 +87,7 @@ func TestCardholderVerification(t *testing.T) {
 }
 
 // The PIN Try Counter is read first; at zero no PIN is asked for.
-func TestPINTries(t *testing.T) {
+func TestTrap17PINTries(t *testing.T) {
 	card := newCard()
 	card.tries = 0
 	v, err := verify(t, card, none+"0100", nil, "1234")
@@ -157,7 +157,7 @@ func TestVerifyCommandIsWiped(t *testing.T) {
 }
 
 // Without CVM support in the AIP nothing is performed; without a list data are missing.
-func TestVerificationNotPerformed(t *testing.T) {
+func TestTrap15VerificationNotPerformed(t *testing.T) {
 	card := newCard()
 	card.aip = "0C00"
 	_, r := online(t, card, typing("1234"))
@@ -245,7 +245,7 @@ func TestRandomSelection(t *testing.T) {
 }
 
 // Velocity: counters missing or in disorder set both bits; 9F13 of zero is a new card.
-func TestVelocity(t *testing.T) {
+func TestTrap18Velocity(t *testing.T) {
 	for name, c := range map[string]struct{ atc, last, want string }{
 		"within":       {"0004", "0002", "0000000000"},
 		"over lower":   {"0005", "0002", "0000004000"},
@@ -277,7 +277,7 @@ func TestVelocity(t *testing.T) {
 
 // Absent issuer codes are ones for online and default and zeros for denial;
 // absent terminal codes are zeros (B3 10.7).
-func TestActionCodeDefaults(t *testing.T) {
+func TestTrap19ActionCodeDefaults(t *testing.T) {
 	tvr := [5]byte{0x80}
 	zero := kernel.ActionCodes{Denial: make([]byte, 5), Online: make([]byte, 5), Default: make([]byte, 5)}
 	for name, c := range map[string]struct {

@@ -51,7 +51,7 @@ func tagOf(t *testing.T, de55 []byte, tag uint32) string {
 
 // TVR and TSI begin at zero at every GET PROCESSING OPTIONS; 6985 takes the
 // application out and goes on with the next (B3 10.1).
-func TestGPO6985GoesOnWithTheNextApplication(t *testing.T) {
+func TestTrap08GPO6985GoesOnWithTheNextApplication(t *testing.T) {
 	card := newCard()
 	first := true
 	two := cardFunc(func(ctx context.Context, capdu []byte) ([]byte, error) {
@@ -88,7 +88,7 @@ func (f cardFunc) Transmit(ctx context.Context, capdu []byte) ([]byte, error) { 
 
 // Any other status word than 9000 and 6985 ends the transaction, 6700 and 6D00
 // among them (B3 6.5.8.5, 6.5.5.5).
-func TestOtherStatusWordsTerminate(t *testing.T) {
+func TestTrap08OtherStatusWordsTerminate(t *testing.T) {
 	for _, sw := range []string{"6700", "6D00", "6283", "6300", "0000", "9001"} {
 		card := newCard()
 		card.answers[0xA8] = sw
@@ -102,7 +102,7 @@ func TestOtherStatusWordsTerminate(t *testing.T) {
 }
 
 // Both formats of GET PROCESSING OPTIONS and GENERATE AC are read (B3 6.5).
-func TestPositionalAnswers(t *testing.T) {
+func TestTrap09PositionalAnswers(t *testing.T) {
 	card := newCard()
 	card.answers[0xA8] = "8006 1C00 08010101 9000"
 	card.answers[0xAE] = "8012 80 0041 1122334455667788 06010A03A00000 9000"
@@ -120,9 +120,9 @@ func TestPositionalAnswers(t *testing.T) {
 	}
 }
 
-// What every record, every AFL and every application must have (B3 7.2, 10.2).
-func TestRecordsAreChecked(t *testing.T) {
-	for name, change := range map[string]func(*testCard){
+// What every record and every application must have (B3 7.2, 10.2).
+func TestTrap06RecordsAreChecked(t *testing.T) {
+	refuses(t, map[string]func(*testCard){
 		"5A missing":          func(c *testCard) { c.records["5A"] = "" },
 		"5F24 missing":        func(c *testCard) { c.records["5F24"] = "" },
 		"8C missing":          func(c *testCard) { c.records["8C"] = "" },
@@ -136,6 +136,13 @@ func TestRecordsAreChecked(t *testing.T) {
 		"two templates":       func(c *testCard) { c.answers[0xB2] = "7000 7000 9000" },
 		"other template":      func(c *testCard) { c.answers[0xB2] = "7100 9000" },
 		"record not found":    func(c *testCard) { c.answers[0xB2] = "6A83" },
+		"records without end": func(c *testCard) { c.answers[0xA8] = "8006 1C00 0801FF00 9000" },
+	})
+}
+
+// An AFL is checked as a whole before a record is read (B3 10.2).
+func TestTrap07AFLIsChecked(t *testing.T) {
+	refuses(t, map[string]func(*testCard){
 		"AFL empty":           func(c *testCard) { c.answers[0xA8] = "7706 82021C00 9400 9000" },
 		"AFL of five bytes":   func(c *testCard) { c.answers[0xA8] = "770B 82021C00 9405 0801010101 9000" },
 		"file 0":              func(c *testCard) { c.answers[0xA8] = "8006 1C00 00010100 9000" },
@@ -145,7 +152,13 @@ func TestRecordsAreChecked(t *testing.T) {
 		"last before first":   func(c *testCard) { c.answers[0xA8] = "8006 1C00 08020100 9000" },
 		"signed more":         func(c *testCard) { c.answers[0xA8] = "8006 1C00 08010102 9000" },
 		"records without end": func(c *testCard) { c.answers[0xA8] = "8006 1C00 0801FF00 9000" },
-	} {
+	})
+}
+
+// refuses wants each card to end the transaction before a cryptogram.
+func refuses(t *testing.T, cards map[string]func(*testCard)) {
+	t.Helper()
+	for name, change := range cards {
 		card := newCard()
 		change(card)
 		_, _, err := run(t, card, testConfig(), kernel.Callbacks{}, testTransaction())
@@ -157,7 +170,7 @@ func TestRecordsAreChecked(t *testing.T) {
 }
 
 // The same object twice ends the transaction even where both are equal.
-func TestObjectTwice(t *testing.T) {
+func TestTrap06ObjectTwice(t *testing.T) {
 	card := newCard()
 	card.answers[0xA8] = "8006 1C00 08010200 9000" // two records, and this card has one for all
 	_, _, err := run(t, card, testConfig(), kernel.Callbacks{}, testTransaction())
@@ -178,7 +191,7 @@ func TestCardCannotGiveTerminalObjects(t *testing.T) {
 
 // Static data are the values of records of files 1 to 10 and whole records of
 // files 11 to 30; 9F4A may name the AIP alone (B3 10.3).
-func TestStaticData(t *testing.T) {
+func TestTrap05StaticData(t *testing.T) {
 	records := func(sdaTags string) *kernel.Records {
 		body := objects("5A", testPAN, "5F24", "301231", "8C", cdol1, "8D", cdol2)
 		if sdaTags != "" {
@@ -210,7 +223,7 @@ func TestStaticData(t *testing.T) {
 
 // A card may answer lower than asked, never higher, and never with ARQC to the
 // second GENERATE AC (B3 10.8, 10.11).
-func TestCryptogramAboveTheRequestIsACardError(t *testing.T) {
+func TestTrap13CryptogramAboveTheRequest(t *testing.T) {
 	card := newCard()
 	card.answers[0xAE] = "800B 40 0001 1122334455667788 9000" // TC to an ARQC
 	_, _, err := run(t, card, testConfig(), kernel.Callbacks{}, testTransaction())
@@ -233,7 +246,7 @@ func TestCryptogramAboveTheRequestIsACardError(t *testing.T) {
 }
 
 // A card that answers ARQC where a TC was asked for goes online (B3 10.8).
-func TestCardMayGoOnlineByItself(t *testing.T) {
+func TestTrap13CardMayGoOnlineByItself(t *testing.T) {
 	cfg := testConfig()
 	cfg.Applications[0].TAC = kernel.ActionCodes{}
 	tx := testTransaction()
@@ -251,7 +264,7 @@ func TestCardMayGoOnlineByItself(t *testing.T) {
 
 // EXTERNAL AUTHENTICATE is sent once, with 91 and AIP b3 only; without 91 no bit
 // is set; a refusal sets B5b7 and TSI b5 (B3 10.9).
-func TestIssuerAuthentication(t *testing.T) {
+func TestTrap21IssuerAuthentication(t *testing.T) {
 	for name, c := range map[string]struct {
 		aip, data, sw string
 		sent          int
@@ -282,7 +295,7 @@ func TestIssuerAuthentication(t *testing.T) {
 }
 
 // 91 reaches a card without EXTERNAL AUTHENTICATE through CDOL2; 8A is there as built.
-func TestCDOL2HoldsIssuerDataAndARC(t *testing.T) {
+func TestTrap21CDOL2HoldsIssuerDataAndARC(t *testing.T) {
 	card := newCard()
 	card.aip, card.records["8D"] = "1800", "8A02910A"
 	s, _ := online(t, card, typing("1234"))
@@ -293,7 +306,7 @@ func TestCDOL2HoldsIssuerDataAndARC(t *testing.T) {
 }
 
 // 5F34 that is absent is not 5F34 of zero (B2 A1.4).
-func TestPANSequenceAbsent(t *testing.T) {
+func TestTrap27PANSequenceAbsent(t *testing.T) {
 	card := newCard()
 	card.records["5F34"] = ""
 	_, r := online(t, card, typing("1234"))
@@ -328,7 +341,7 @@ func TestDE55HoldsNoCardData(t *testing.T) {
 }
 
 // No magnetic stripe for a blocked card, nor after the first GENERATE AC (B4 6.7).
-func TestFallback(t *testing.T) {
+func TestTrap33Fallback(t *testing.T) {
 	card := newCard()
 	card.answers[0xA4] = "6A81"
 	_, err := kernel.Select(context.Background(), card, testConfig(), kernel.Callbacks{})

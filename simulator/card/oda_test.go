@@ -309,3 +309,26 @@ func TestCAKeysYAML(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 }
+
+// A card that declines does not sign, also when a signature was asked for; one
+// that offers no CDA refuses the question, and nobody may ask for a signed AAC.
+func TestDeclinedIsNotSigned(t *testing.T) {
+	p := load(t, "visa-chip")
+	p.Faults.DeclineARC = true
+	c := open(t, p, "", nil)
+	data := "0000000012340000000000000840808004800008402611250094FA741921"
+	send(t, c, swOK, "00A4040007A000000003101000")
+	send(t, c, swOK, "80A8000002830000")
+	send(t, c, swP1P2, "80AE10001E"+data+"00")
+	if signed := send(t, c, swOK, "80AE90001E"+data+"00"); signed[0] != 0x77 || !bytes.Contains(signed, []byte{0x9F, 0x4B}) {
+		t.Errorf("ARQC: %X", signed)
+	}
+	if declined := send(t, c, swOK, "80AE5000203030"+data+"00"); declined[0] != 0x80 || declined[2] != typeAAC {
+		t.Errorf("AAC: %X", declined)
+	}
+	plain := open(t, load(t, "no-cvm"), "", nil)
+	send(t, plain, swOK, "00A4040007A000000003201000")
+	send(t, plain, swOK, "80A8000002830000")
+	send(t, plain, swP1P2, "80AE90001E"+data+"00")
+	send(t, plain, swConditions, "0088000004DEADBEEF00")
+}

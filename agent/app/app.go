@@ -63,7 +63,7 @@ arguments or configuration; 3 not known here, or something needed cannot be
 reached; 4 journal or registers do not hold together; 5 a fault of the program.`)
 	c.PersistentFlags().String("config", defaultConfig, "configuration `FILE`; agent/sample.yaml documents every key")
 	c.AddCommand(serveCommand(logs), payCommand(), abortCommand(), statusCommand(), journalCommand(), reversalsCommand(),
-		keyCommand(), enrollCommand(), checkConfigCommand(), doctorCommand())
+		keyCommand(), enrollCommand(), checkConfigCommand(), importEMVCommand(), doctorCommand())
 	return c
 }
 

@@ -18,14 +18,15 @@ import (
 
 // Commands of the control socket.
 const (
-	commandPay       = "pay"
-	commandAbort     = "abort"
-	commandStatus    = "status"
-	commandSale      = "sale"
-	commandExport    = "journal.export"
-	commandLines     = "journal.lines"
-	commandReversals = "reversals.list"
-	commandRetry     = "reversals.retry"
+	commandPay         = "pay"
+	commandAbort       = "abort"
+	commandStatus      = "status"
+	commandSale        = "sale"
+	commandExport      = "journal.export"
+	commandLines       = "journal.lines"
+	commandCheckpoints = "journal.checkpoints"
+	commandReversals   = "reversals.list"
+	commandRetry       = "reversals.retry"
 )
 
 // payArgs are the arguments of pay; amounts are decimal text in the terminal's
@@ -61,6 +62,8 @@ func handler(t *terminal.Terminal, cfg *params.Config) control.Handler {
 			return nil, stream(emit, func(w io.Writer) error { return t.Export(w) })
 		case commandLines:
 			return nil, stream(emit, func(w io.Writer) error { return t.Lines(w) })
+		case commandCheckpoints:
+			return nil, stream(emit, func(w io.Writer) error { return t.Checkpoints(w) })
 		case commandReversals:
 			return t.Reversals(), nil
 		case commandRetry:

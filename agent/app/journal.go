@@ -36,6 +36,16 @@ tally" compares it with the books of host and issuer.`,
 			})
 		},
 	})
+	c.AddCommand(&cobra.Command{
+		Use: "checkpoints", Short: "Print the host's signed audit checkpoints", Args: cobra.NoArgs,
+		Long: `checkpoints prints the newest audit checkpoint of each host node that the terminal
+has signed on to, as JSON lines. They are the half of the tally that the acquirer
+does not hold: "host audit verify --external FILE" finds with them when its books
+were cut, rewritten or set back.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return printJournal(c, commandCheckpoints, func(j *journal.Journal, _ *params.Config, w io.Writer) error { return j.Checkpoints(w) })
+		},
+	})
 	return c
 }
 

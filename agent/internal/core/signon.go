@@ -1,6 +1,7 @@
 package core
 
 import (
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -78,14 +79,9 @@ func (c *Core) accept(now time.Time, answer *iso8583.Message) {
 		fail(fmt.Sprintf("the host refuses the terminal: %s (response code %s)", row.Meaning, rc))
 		return
 	}
-	if private.Checkpoint != nil {
-		only := iso8583.Private{Checkpoint: private.Checkpoint}
-		b, err := only.AppendTo(nil)
-		if err != nil {
-			fail(err.Error())
-			return
-		}
-		c.do(WriteCheckpoint{journal.Checkpoint{Data: b}}) // the other half of the tally
+	if p := private.Checkpoint; p != nil { // the other half of the tally
+		c.do(WriteCheckpoint{journal.Checkpoint{Node: p.Node, Boot: p.Boot, Count: p.Count,
+			Head: hex.EncodeToString(p.Head[:]), Signature: hex.EncodeToString(p.Signature[:])}})
 	}
 	c.confirmed(c.confirms)
 	c.confirms = nil

@@ -96,9 +96,14 @@ type KeyLoad struct {
 	Scheme string `json:"scheme"`
 }
 
-// Checkpoint holds the newest audit checkpoint of a host node as it came.
+// Checkpoint is a signed audit checkpoint of a host node, as host audit verify
+// reads it.
 type Checkpoint struct {
-	Data []byte `json:"data"`
+	Node      string `json:"node"`
+	Boot      uint64 `json:"boot"`
+	Count     uint64 `json:"count"`
+	Head      string `json:"head"`      // hex, 32 bytes
+	Signature string `json:"signature"` // hex, 64 bytes
 }
 
 // Reserve states that a block of STANs may have been used.
@@ -109,8 +114,9 @@ type Reserve struct {
 
 // Snapshot carries what later records build on over a pruning.
 type Snapshot struct {
-	NextSTAN   uint32 `json:"next_stan"`
-	KeySet     string `json:"key_set"`
-	Counter    uint32 `json:"counter"`
-	Checkpoint []byte `json:"checkpoint,omitempty"`
+	NextSTAN uint32 `json:"next_stan"`
+	KeySet   string `json:"key_set"`
+	Counter  uint32 `json:"counter"`
+	// Checkpoints are the newest ones, one of each node.
+	Checkpoints []Checkpoint `json:"checkpoints,omitempty"`
 }

@@ -60,7 +60,8 @@ type fold struct {
 	nextSTAN   uint32 // first STAN that no record covers
 	counter    uint32 // highest DUKPT counter since the last key load
 	keySet     string
-	checkpoint []byte
+	// checkpoints are the newest of each host node, the last one heard of at the end.
+	checkpoints []Checkpoint
 	// unconfirmed are approvals whose completion the host has not been told,
 	// oldest first.
 	unconfirmed []*Attempt
@@ -68,6 +69,18 @@ type fold struct {
 
 func newFold(epoch [8]byte) *fold {
 	return &fold{epoch: epoch, open: map[uint64]*Attempt{}, lastNumber: map[string]uint64{}, nextSTAN: 1}
+}
+
+// maxNodes is of how many host nodes a checkpoint is kept.
+const maxNodes = 64
+
+// keepCheckpoint replaces the checkpoint of a node by the one that came last.
+func (f *fold) keepCheckpoint(c Checkpoint) {
+	f.checkpoints = slices.DeleteFunc(f.checkpoints, func(o Checkpoint) bool { return o.Node == c.Node })
+	if len(f.checkpoints) == maxNodes {
+		f.checkpoints = slices.Delete(f.checkpoints, 0, 1)
+	}
+	f.checkpoints = append(f.checkpoints, c)
 }
 
 // check refuses a record that contradicts the ones before it: an attempt has one
@@ -135,12 +148,12 @@ func (f *fold) apply(r Record) error {
 	case TypeCheckpoint:
 		var b Checkpoint
 		err := json.Unmarshal(r.Body, &b)
-		f.checkpoint = b.Data
+		f.keepCheckpoint(b)
 		return err
 	case TypeSnapshot:
 		var b Snapshot
 		err := json.Unmarshal(r.Body, &b)
-		f.nextSTAN, f.keySet, f.counter, f.checkpoint = b.NextSTAN, b.KeySet, b.Counter, b.Checkpoint
+		f.nextSTAN, f.keySet, f.counter, f.checkpoints = b.NextSTAN, b.KeySet, b.Counter, b.Checkpoints
 		return err
 	case TypeConfirmed:
 		var b Confirmed

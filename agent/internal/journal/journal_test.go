@@ -79,7 +79,9 @@ func TestReopenRestoresEverything(t *testing.T) {
 	ok(t, j.Intent(rev.Number, Intent{Counter: 42}))
 	ok(t, j.Outcome(rev.Number, Outcome{End: EndReversing, Reason: "no answer"}))
 	ok(t, j.Sent(rev.Number, Sent{Counter: 43, Try: 1}))
-	ok(t, j.Checkpoint(Checkpoint{Data: []byte{1, 2}}))
+	for _, c := range []Checkpoint{{Node: "n1", Count: 7}, {Node: "n2", Count: 3}, {Node: "n1", Count: 9, Head: "0102", Signature: "03"}} {
+		ok(t, j.Checkpoint(c))
+	}
 	epoch := j.Epoch()
 	ok(t, j.Close())
 
@@ -100,9 +102,54 @@ func TestReopenRestoresEverything(t *testing.T) {
 	if _, c := j.Counter(); c != 43 {
 		t.Errorf("highest counter %d, want 43", c)
 	}
-	if !bytes.Equal(j.LastCheckpoint(), []byte{1, 2}) {
-		t.Error("the checkpoint is gone")
+	wantCheckpoints(t, j)
+}
+
+// wantCheckpoints: the newest of each node is there, as host audit verify reads it.
+func wantCheckpoints(t *testing.T, j *Journal) {
+	t.Helper()
+	const want = `{"node":"n2","boot":0,"count":3,"head":"","signature":""}
+{"node":"n1","boot":0,"count":9,"head":"0102","signature":"03"}
+`
+	var b bytes.Buffer
+	ok(t, j.Checkpoints(&b))
+	if b.String() != want {
+		t.Errorf("checkpoints %s, want %s", b.String(), want)
 	}
+}
+
+// TestCheckpointsSurvivePruning: what a snapshot carries on is the newest of each
+// node, of at most maxNodes.
+func TestCheckpointsSurvivePruning(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	j := open(t, path)
+	for i := range maxNodes + 5 {
+		ok(t, j.Checkpoint(Checkpoint{Node: fmt.Sprintf("old%d", i), Count: 1}))
+	}
+	for i := range maxNodes {
+		ok(t, j.Checkpoint(Checkpoint{Node: fmt.Sprintf("n%d", i), Count: uint64(i)}))
+	}
+	for i := range 30 {
+		approve(t, j, fmt.Sprint(i))
+	}
+	ok(t, j.Confirm(Confirmed{Attempts: numbers(j.Unconfirmed(30))}))
+	if n := must[uint64](t)(j.Prune(5)); n == 0 {
+		t.Fatal("nothing was pruned")
+	}
+	ok(t, j.Close())
+	j = open(t, path)
+	var b bytes.Buffer
+	ok(t, j.Checkpoints(&b))
+	if n := bytes.Count(b.Bytes(), []byte("\n")); n != maxNodes || bytes.Contains(b.Bytes(), []byte("old")) {
+		t.Errorf("%d checkpoints: %s", n, b.String())
+	}
+}
+
+func numbers(list []Attempt) (n []uint64) {
+	for _, a := range list {
+		n = append(n, a.Number)
+	}
+	return n
 }
 
 func TestAttemptIdentity(t *testing.T) {

@@ -31,7 +31,7 @@ func (j *Journal) Prune(keep uint64) (removed uint64, err error) {
 	if cut <= j.base.number {
 		return 0, nil
 	}
-	s := Snapshot{NextSTAN: j.state.nextSTAN, KeySet: j.state.keySet, Counter: j.state.counter, Checkpoint: j.state.checkpoint}
+	s := Snapshot{NextSTAN: j.state.nextSTAN, KeySet: j.state.keySet, Counter: j.state.counter, Checkpoints: j.state.checkpoints}
 	if _, err := j.append(TypeSnapshot, 0, s); err != nil {
 		return 0, err
 	}

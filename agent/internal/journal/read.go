@@ -78,11 +78,19 @@ func (j *Journal) Counter() (set string, counter uint32) {
 	return j.state.keySet, j.state.counter
 }
 
-// LastCheckpoint returns the host's newest audit checkpoint, nil for none.
-func (j *Journal) LastCheckpoint() []byte {
+// Checkpoints writes the newest audit checkpoint of each host node as a JSON line:
+// the half of the tally that host audit verify --external reads.
+func (j *Journal) Checkpoints(w io.Writer) error {
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	return append([]byte(nil), j.state.checkpoint...)
+	kept := slices.Clone(j.state.checkpoints)
+	j.mu.Unlock()
+	enc := json.NewEncoder(w)
+	for _, c := range kept {
+		if err := enc.Encode(c); err != nil {
+			return fmt.Errorf("writing the checkpoints: %w", err)
+		}
+	}
+	return nil
 }
 
 // Len is the number of records in the file.

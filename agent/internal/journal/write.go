@@ -92,7 +92,7 @@ func (j *Journal) KeyLoad(k KeyLoad) error { return j.write(TypeKeyLoad, 0, k) }
 // Confirm writes that the host knows that these approvals were completed.
 func (j *Journal) Confirm(c Confirmed) error { return j.write(TypeConfirmed, 0, c) }
 
-// Checkpoint keeps the host's newest audit checkpoint.
+// Checkpoint keeps a host node's newest audit checkpoint.
 func (j *Journal) Checkpoint(c Checkpoint) error { return j.write(TypeCheckpoint, 0, c) }
 
 func (j *Journal) write(t Type, attempt uint64, body any) error {

@@ -305,5 +305,8 @@ func (t *Terminal) Status() Status {
 // Export writes every attempt of the journal as JSON lines (docs/agent.md).
 func (t *Terminal) Export(w io.Writer) error { return t.o.Journal.Export(w, t.o.Config.Terminal.ID) }
 
+// Checkpoints writes the newest audit checkpoint of each host node as JSON lines.
+func (t *Terminal) Checkpoints(w io.Writer) error { return t.o.Journal.Checkpoints(w) }
+
 // Lines writes every record of the journal as JSON lines.
 func (t *Terminal) Lines(w io.Writer) error { return t.o.Journal.Lines(w) }

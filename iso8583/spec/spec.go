@@ -66,9 +66,9 @@ type Error struct {
 // Error names the field and the reason.
 func (e *Error) Error() string {
 	if e.Path == "" {
-		return "the specification cannot be used: " + e.Reason
+		return "the specification: " + e.Reason
 	}
-	return "the specification cannot be used: field " + e.Path + ": " + e.Reason
+	return "field " + e.Path + ": " + e.Reason
 }
 
 func bad(path, format string, args ...any) *Error {

@@ -96,16 +96,21 @@ func serveOurs(c *tls.Conn) error {
 }
 
 // answerFrame answers one request.
-func answerFrame(c *tls.Conn, f iso8583.Frame) (err error) {
+func answerFrame(c *tls.Conn, f iso8583.Frame) error {
 	w := workers.Get().(*worker)
 	defer workers.Put(w)
-	if w.body, err = answerOurs(w.m, w.body[:0], f.Body); err != nil {
+	if err := w.answer(f); err != nil {
 		return err
 	}
-	if w.out, err = (iso8583.Framing{}).Append(w.out[:0], iso8583.Frame{TPDU: f.TPDU.Swap(), Body: w.body}); err != nil {
-		return err
+	_, err := c.Write(w.out)
+	return err
+}
+
+// answer makes the frame of the answer in w.out.
+func (w *worker) answer(f iso8583.Frame) (err error) {
+	if w.body, err = answerOurs(w.m, w.body[:0], f.Body); err == nil {
+		w.out, err = iso8583.Framing{}.Append(w.out[:0], iso8583.Frame{TPDU: f.TPDU.Swap(), Body: w.body})
 	}
-	_, err = c.Write(w.out)
 	return err
 }
 

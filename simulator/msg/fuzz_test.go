@@ -54,3 +54,24 @@ func FuzzExplain(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPack: no YAML or JSON makes pack fail otherwise than with a reason, and what
+// it packs can be read.
+func FuzzPack(f *testing.F) {
+	d, err := msg.Open("../../iso8583/spec/testdata/packager.xml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte("mti: \"0210\"\n54: {2: more, 1: {2: \"000000004711\", 1: \"840\"}, 0: \"17\"}\n60: {33: \"Y\", 2: \"1231\", 5: hello}\n48: {\"07\": seven}"))
+	f.Add([]byte(`{"mti": "0200", "55": {"9F02": "000000001234"}, "2": "4761739001010010"}`))
+	f.Add([]byte("a: &a [*a]"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		out, err := d.Pack(in)
+		if err != nil {
+			return
+		}
+		if b := d.Explain(out, false).Broken; b != nil {
+			t.Fatalf("%q packs to %X: %s", in, out, b)
+		}
+	})
+}

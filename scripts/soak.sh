@@ -29,6 +29,12 @@ races() {
 		CGO_ENABLED=0 go test -count="$CROWDS" -timeout 0 -run '^TestCrowd$' ./simulator/e2e
 }
 
+# simulate runs agents, host and issuer from many seeds in virtual time.
+simulate() {
+	echo "soak: simulations from seed $SEED on"
+	CGO_ENABLED=0 go test -count=1 -timeout 0 -run '^TestSimulation$' ./simulator/e2e -args -sim.seed "$SEED" -sim.seeds "$SIMULATIONS"
+}
+
 sweep() { scripts/accept/sweep.sh; }
 
 PARTS=(simulate races sweep fuzz)

@@ -28,7 +28,7 @@ func TestDictionary(t *testing.T) {
 			t.Errorf("%v is a template of format %v", e.Tag, e.Format)
 		}
 	}
-	for _, tag := range []emv.Tag{0x5A, 0x57, 0x56, 0x9F6B, 0x5F20, 0x9F1F, 0x9F20, 0x99} {
+	for _, tag := range []emv.Tag{emv.TagICCCertificate, emv.TagPINCertificate, 0x5A, 0x57, 0x56, 0x9F6B, 0x5F20, 0x9F1F, 0x9F20, 0x99} {
 		if e, ok := emv.Lookup(tag); !ok || !e.Sensitive {
 			t.Errorf("%v is not sensitive", tag)
 		}

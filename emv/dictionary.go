@@ -57,7 +57,7 @@ type Entry struct {
 	Format    Format
 	Min, Max  int // length of the value in bytes; Max 0 is without limit
 	Origin    Origin
-	Sensitive bool // the value is never shown: PAN, tracks, names, PIN data
+	Sensitive bool // the value is never shown: PAN, tracks, names, PIN data, certificates that open to a PAN
 }
 
 // Lookup returns what is known of tag. For an unknown tag ok is false and the

@@ -8,7 +8,8 @@ key again and checks, for each payment of the run:
   - the PIN that was typed, out of the enciphered PIN block,
   - the card number, out of the enciphered card data,
   - the card's request cryptogram (ARQC) and the issuer's answer to it (ARPC),
-  - that the card log holds the same cryptogram and the same answer.
+  - that the card log holds the same cryptogram and the same answer,
+  - the card's signature over that cryptogram and the data of the transaction (CDA).
 
 Only AES and TDES themselves come from elsewhere: from python3-cryptography, that
 is from OpenSSL. One line of output begins with "ok" for each thing that held.
@@ -20,6 +21,7 @@ unless each spoiled copy is found out.
 
 import argparse
 import copy
+import hashlib
 import json
 import pathlib
 import sys
@@ -110,7 +112,7 @@ def verify_payment(m, answer, dukpt, evidence, check):
         raise ValueError("the card is not of cryptogram version 18 with option A")
     session = keys.session_key(keys.card_key(bytes.fromhex(k["imk_ac"]), pan, psn), chip[0x9F36])
     check.equal(name + "ARQC", chip[0x9F26], keys.arqc(session, chip))
-    check.equal(name + "ARQC in the card log", from_card(evidence, chip[0x9F36]), chip[0x9F26])
+    check.equal(name + "ARQC that the card signed", from_card(evidence, chip), chip[0x9F26])
     issuer = chip_of(answer).get(0x91) if answer is not None else None
     if issuer is not None:
         name = "0210 STAN %s " % m.stan
@@ -130,16 +132,36 @@ def card_of(m, dukpt):
     return pan, tags[0x5F34].hex()
 
 
-def from_card(evidence, atc):
-    """The cryptogram of the card's answer to GENERATE AC: format 1 of EMV Book 3,
-    6.5.5.4, that is 80, length, CID, ATC, cryptogram, IAD."""
+def from_card(evidence, chip):
+    """The cryptogram out of the combined signature of the card's answer to the
+    first GENERATE AC (EMV Book 2, 6.6.2). Anything wrong with it is a ValueError."""
     for line in evidence.apdus:
         if line["name"] != "generate_ac_1":
             continue
-        answer = bytes.fromhex(line["response"])
-        if answer[:3] == b"\x80\x12\x80" and answer[3:5] == atc:
-            return answer[5:13]
+        command, answer = bytes.fromhex(line["command"].replace(" ", "")), bytes.fromhex(line["response"].replace(" ", ""))
+        template = wire.ber(answer[:-2] if answer[-2:] == b"\x90\x00" else answer)[0x77]
+        objects = wire.ber(template)
+        if objects[0x9F36] == chip[0x9F36]:
+            return combined_signature(evidence, chip, command[5 : 5 + command[4]], template, objects)
     raise ValueError("the card log has no ARQC with this ATC")
+
+
+def combined_signature(evidence, chip, cdol, template, objects):
+    """Opens the signature, tag 9F4B, which is the last object of the answer."""
+    n, e = (int(evidence.keys["icc_" + part], 16) for part in ("modulus", "exponent"))
+    size = (n.bit_length() + 7) // 8
+    block = pow(int.from_bytes(objects[0x9F4B], "big"), e, n).to_bytes(size, "big")
+    if block[:3] != b"\x6a\x05\x01" or block[-1:] != b"\xbc":
+        raise ValueError("the card's signature does not open")
+    if hashlib.sha1(block[1:-21] + chip[0x9F37]).digest() != block[-21:-1]:
+        raise ValueError("the card's signature is over another unpredictable number")
+    dynamic = block[4 : 4 + block[3]]
+    rest = dynamic[1 + dynamic[0] :]
+    signed = cdol + template[: template.rindex(b"\x9f\x4b")]
+    # The list of this card for GET PROCESSING OPTIONS is empty and adds nothing.
+    if rest[:1] != b"\x80" or hashlib.sha1(signed).digest() != rest[9:29]:
+        raise ValueError("the card's signature is over another transaction")
+    return rest[1:9]
 
 
 def to_card(evidence, atc):

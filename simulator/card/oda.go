@@ -213,6 +213,18 @@ func (p *Profile) CAKeys() ([]oda.CAKey, error) {
 	return out, nil
 }
 
+// ICCKey is the public key that the application signs with; empty without RSA keys.
+func (a *Application) ICCKey() (modulus, exponent []byte, err error) {
+	if len(a.ODA.Methods) == 0 {
+		return nil, nil, nil
+	}
+	keys, err := a.ODA.resolve()
+	if err != nil {
+		return nil, nil, err
+	}
+	return keys.icc.Modulus(), keys.icc.Exponent(), nil
+}
+
 // CAKeysYAML is the key ca_keys of an agent's configuration with the authorities
 // of the card, marked as test keys; empty for a card without RSA keys.
 func (p *Profile) CAKeysYAML() (string, error) {

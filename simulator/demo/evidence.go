@@ -27,6 +27,10 @@ type testKeys struct {
 	PSN        string `json:"psn"`
 	PIN        string `json:"pin"`
 	Expiry     string `json:"expiry"`
+	// The key that the card signs with; its certificate is masked in apdus.jsonl,
+	// because everybody can open it and read the PAN.
+	ICCModulus  string `json:"icc_modulus"`
+	ICCExponent string `json:"icc_exponent"`
 }
 
 // writeEvidence copies raw messages and APDUs and writes the test keys into the
@@ -78,6 +82,11 @@ func (d *demo) testKeys() (testKeys, error) {
 		Scheme: d.o.dukpt, IMKAC: a.Keys.IMKAC, Option: a.Keys.Option, Profile: a.Keys.Profile,
 		PAN: a.PAN, PSN: a.PSN, PIN: d.typedPIN(), Expiry: a.Expiry,
 	}
+	modulus, exponent, err := a.ICCKey()
+	if err != nil {
+		return k, err
+	}
+	k.ICCModulus, k.ICCExponent = fmt.Sprintf("%X", modulus), fmt.Sprintf("%X", exponent)
 	blocks, err := filepath.Glob(d.lab.Path("keys", "*.tr31"))
 	if err != nil || len(blocks) != 1 {
 		return k, fmt.Errorf("want one key block, found %d (%w)", len(blocks), err)

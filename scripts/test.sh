@@ -13,5 +13,9 @@ else
 	echo "test: no C compiler is here: without the race detector"
 	go test -timeout 9m ./...
 fi
+if [ "$(go env GOARCH)" = amd64 ]; then
+	echo "test: the codec with an int of 32 bits"
+	GOARCH=386 CGO_ENABLED=0 go test -timeout 5m ./iso8583 ./iso8583/codec
+fi
 echo "test: the agent builds for 32-bit ARM"
 GOOS=linux GOARCH=arm GOARM=7 CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o /dev/null ./agent

@@ -56,7 +56,7 @@ func (p *Program) subfields(m *Message, s *slot, off, end int) *FieldError {
 	case byPosition:
 		variable := s.prefix != Fixed && s.prefix != Rest
 		for i := range t.count {
-			if off, err = p.subfield(m, t.first+i, off, end, node{}); err != nil {
+			if off, err = p.subfield(m, t.first+i, off, end, 0); err != nil {
 				return err
 			}
 			if variable && off >= end {
@@ -98,7 +98,7 @@ func (p *Program) bitSubfields(m *Message, t *table, off, end int) (next int, er
 			if si == 0 {
 				return off, subError(strconv.Itoa(8*i+lead+1), off, ReasonUndefined)
 			}
-			if off, err = p.subfield(m, si, off, end, node{}); err != nil {
+			if off, err = p.subfield(m, si, off, end, 0); err != nil {
 				return off, err
 			}
 		}
@@ -141,7 +141,7 @@ func (p *Program) tagged(m *Message, t *table, off, end int) (next int, err *Fie
 	if n > 255 {
 		return off, subError("", off, ReasonEndsInTag)
 	}
-	next, err = p.subfield(m, si, off+n, end, node{tag: uint32(off), tagN: uint8(n)})
+	next, err = p.subfield(m, si, off+n, end, n)
 	if err != nil && p.keys[si] == "" {
 		err.Path = join(t.tagText(wire), err.Path)
 	}
@@ -175,13 +175,16 @@ func (t *table) tagText(wire []byte) string {
 	return string(t.tag.decode(nil, wire, int(t.tag.max)))
 }
 
-// subfield reads the subfield of slot si that begins at off and must end at or
-// before end. at holds its tag.
-func (p *Program) subfield(m *Message, si uint16, off, end int, at node) (next int, err *FieldError) {
+// subfield reads the subfield of slot si that begins at off, behind a tag of tagN
+// bytes, and must end at or before end.
+func (p *Program) subfield(m *Message, si uint16, off, end, tagN int) (next int, err *FieldError) {
 	s := &p.slots[si]
-	start, n, why := s.length(m.buf[:end], off)
-	if why != "" {
-		return off, subError(p.keys[si], off, why)
+	start, n := off, int(s.max)
+	if s.prefix != Fixed {
+		var why string
+		if start, n, why = s.length(m.buf[:end], off); why != "" {
+			return off, subError(p.keys[si], off, why)
+		}
 	}
 	if s.expand {
 		n = s.spread(m.buf[:end], start)
@@ -194,8 +197,7 @@ func (p *Program) subfield(m *Message, si uint16, off, end int, at node) (next i
 		return off, subError(p.keys[si], off, ReasonManySubfields)
 	}
 	i := len(m.nodes)
-	at.off, at.n, at.slot = uint32(start), uint16(n), si
-	m.nodes = append(m.nodes, at)
+	m.nodes = append(m.nodes, node{off: uint32(start), tag: uint32(off - tagN), n: uint16(n), slot: si, tagN: uint8(tagN)})
 	if s.kind == Composite {
 		if err := p.subfields(m, s, start, stop); err != nil {
 			err.Path = join(p.keys[si], err.Path)

@@ -66,9 +66,12 @@ func (p *Program) element(m *Message, de, off int, skim bool) (next int, err *Fi
 	if s.kind == 0 {
 		return off, fieldError(de, off, ReasonUndefined)
 	}
-	start, n, why := s.length(m.buf, off)
-	if why != "" {
-		return off, fieldError(de, off, why)
+	start, n := off, int(s.max)
+	if s.prefix != Fixed {
+		var why string
+		if start, n, why = s.length(m.buf, off); why != "" {
+			return off, fieldError(de, off, why)
+		}
 	}
 	if s.expand {
 		n = s.spread(m.buf, start)

@@ -61,6 +61,11 @@ func (p *pair) exercise(d *dice) error {
 			return fmt.Errorf("unpacking repeated tags %X: %w", double, err)
 		}
 	}
+	if long := p.overlong(d); long != nil {
+		if err := p.agree(long); err != nil {
+			return fmt.Errorf("unpacking a value that is too long %X: %w", long, err)
+		}
+	}
 	for range 10 {
 		bad := mutate(d, raw)
 		if err := p.agree(bad); err != nil {

@@ -5,6 +5,7 @@ package codec_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -274,6 +275,40 @@ func (p *pair) repeated(d *dice, raw []byte) []byte {
 	}
 	out, err := m.AppendTo(nil)
 	if err != nil || !found {
+		return nil
+	}
+	return out
+}
+
+// overlong is a message with one element, which is longer than the dialect allows
+// and else as it should be; nil when none can be.
+func (p *pair) overlong(d *dice) []byte {
+	l := *p.prog.Layout()
+	l.Fields = maps.Clone(l.Fields)
+	all := fieldsOf(p.spec)
+	if len(all) == 0 {
+		return nil
+	}
+	de := all[d.n(len(all))]
+	f, ok := l.Fields[de]
+	if !ok || f.Kind == codec.Composite || f.Kind == codec.Bits || f.Prefix.Form == codec.Fixed || f.Prefix.Form == codec.Rest || f.Length == 0 {
+		return nil
+	}
+	f.Length += 1 + d.n(3)
+	l.Fields[de] = f
+	wide, err := codec.New(l)
+	if err != nil {
+		return nil
+	}
+	n := f.Length
+	if f.Enc == codec.ASCIIToHex {
+		n *= 2
+	}
+	m := codec.NewMessage(wide)
+	m.SetText(0, "0200")
+	m.SetBytes(de, drawChars(d, n, "1234567890"))
+	out, err := m.AppendTo(nil)
+	if err != nil {
 		return nil
 	}
 	return out

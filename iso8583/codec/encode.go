@@ -18,7 +18,7 @@ func (s *slot) encode(dst, value []byte) (out []byte, n int, why string) {
 	}
 	n = s.units(value)
 	if s.even {
-		if len(value)%2 == 1 {
+		if n%2 == 1 { // units, which need not be bytes of the value
 			value = padTo(value, len(value)+1, s.pad)
 		}
 	} else {

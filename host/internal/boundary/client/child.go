@@ -29,7 +29,9 @@ type Child struct {
 func SpawnChild(ctx context.Context, exe string, args []string, stderr io.Writer) (*Child, error) {
 	cmd := exec.CommandContext(ctx, exe, args...)
 	cmd.Stdout, cmd.Stderr = stderr, stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// A signal for the whole group, such as Ctrl-C, is for the parent: it still needs
+	// the boundary for its last checkpoint.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopGrace
 	stdin, err := cmd.StdinPipe()

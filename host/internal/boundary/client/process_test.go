@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -45,6 +46,8 @@ func TestMain(m *testing.M) {
 		err = playBoundary(nil)
 	case "host":
 		err = playHost()
+	case "group":
+		fmt.Fprint(os.Stderr, syscall.Getpgrp())
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -294,4 +297,25 @@ func TestBoundaryEndsWithAKilledHost(t *testing.T) {
 	nc := watch(t, dir)
 	kill()
 	gone(t, nc, dir)
+}
+
+// TestChildHasAGroupOfItsOwn: what a shell sends to the group of the host, as with
+// Ctrl-C, does not end the boundary before the host is done with it.
+func TestChildHasAGroupOfItsOwn(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(roleVariable, "group")
+	var said strings.Builder
+	child, err := client.SpawnChild(t.Context(), exe, nil, &said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if group := said.String(); group == "" || group == fmt.Sprint(syscall.Getpgrp()) {
+		t.Errorf("the child is in group %q, the parent in %d", group, syscall.Getpgrp())
+	}
 }

@@ -95,10 +95,10 @@ func (c *conn) read() {
 		delete(c.pending, f.ID)
 		c.mu.Unlock()
 		if w == nil || !f.Answer || f.Op != w.op {
-			if w != nil {
-				close(w.reply)
-			}
 			c.end(unavailable("the connection is out of step"))
+			if w != nil {
+				close(w.reply) // only now: its call asks for the cause
+			}
 			return
 		}
 		if w.late != nil {

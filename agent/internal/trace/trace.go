@@ -10,6 +10,7 @@
 package trace
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -42,13 +43,44 @@ func Open(dir string, raw bool, now func() time.Time, log logrus.FieldLogger) (*
 	}
 	t := &Trace{now: now, raw: raw}
 	for name, at := range map[string]**lines{"apdu": &t.apdu, "wire": &t.wire, "kernel": &t.kernel} {
-		f, err := os.OpenFile(filepath.Join(dir, name+".jsonl"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		f, err := openLines(filepath.Join(dir, name+".jsonl"))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("opening a trace: %w", err), t.Close())
 		}
 		*at = &lines{file: f, log: log}
 	}
 	return t, nil
+}
+
+// longestLine is more than any line of a trace has.
+const longestLine = 64 << 10
+
+// openLines opens a file of lines for appending. What a killed agent left of a last
+// line is cut off, so that the next one does not join it.
+func openLines(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := cutTorn(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func cutTorn(f *os.File) error {
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	tail := make([]byte, min(st.Size(), longestLine))
+	if _, err := f.ReadAt(tail, st.Size()-int64(len(tail))); err != nil {
+		return err
+	}
+	if torn := len(tail) - bytes.LastIndexByte(tail, '\n') - 1; torn > 0 {
+		return f.Truncate(st.Size() - int64(torn))
+	}
+	return nil
 }
 
 // Close closes the files.

@@ -115,3 +115,26 @@ func TestNoTraceWritesNothing(t *testing.T) {
 		t.Error("a trace that is switched off does something")
 	}
 }
+
+// TestTornLineIsCutOff: a line that a kill left unfinished does not spoil the next.
+func TestTornLineIsCutOff(t *testing.T) {
+	for before, want := range map[string]string{
+		"":                     "new",
+		"{}\n":                 "{}\nnew",
+		"{}\n{\"dir\":\"out\"": "{}\nnew",
+		"{\"dir":               "new",
+	} {
+		path := filepath.Join(t.TempDir(), "wire.jsonl")
+		if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := openLines(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.WriteString("new")
+		if got, _ := os.ReadFile(path); err != nil || f.Close() != nil || string(got) != want {
+			t.Errorf("after %q: %q, want %q (%v)", before, got, want, err)
+		}
+	}
+}

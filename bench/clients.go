@@ -96,7 +96,7 @@ func (c *ourClient) Exchange() error {
 	if err := c.answer.Unpack(f.Body); err != nil {
 		return err
 	}
-	if n, _ := c.answer.Value(11).Number(); n != c.stan {
+	if n, ok := c.answer.Value(11).Number(); !ok || n != c.stan {
 		return errors.New("the answer is for another request")
 	}
 	return nil

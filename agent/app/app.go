@@ -27,7 +27,8 @@ const defaultConfig = "/etc/tallystick/agent.yaml"
 // the exit code. Nothing in it ends the process or reads flags of its own.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
 	defer func() {
-		// The value of a panic may hold anything: only its type is shown.
+		// The value of a panic may hold anything: only its type is shown. Nobody is left
+		// to tell if that cannot be written.
 		if v := recover(); v != nil {
 			_, _ = fmt.Fprintf(stderr, "agent: an internal fault (%T)\n", v)
 			code = cli.ExitInternal

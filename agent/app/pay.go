@@ -64,9 +64,10 @@ func newReference() (string, error) {
 
 func runPay(c *cobra.Command, cfg *params.Config, a payArgs, noReceipt bool) error {
 	out := c.OutOrStdout()
+	// A broken output does not stop a payment.
 	show := func(raw json.RawMessage) {
 		if cli.JSON(c) {
-			_, _ = fmt.Fprintf(out, "%s\n", raw) // a broken output does not stop a payment
+			_, _ = fmt.Fprintf(out, "%s\n", raw)
 			return
 		}
 		var e terminal.Event

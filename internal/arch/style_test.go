@@ -100,3 +100,16 @@ func TestEveryPackageIsTested(t *testing.T) {
 
 // mains only hand over to an app package, which is tested.
 var mains = map[string]bool{"agent": true, "host": true, "simulator": true}
+
+// TestMainsAreThin: a program's main parses nothing and decides nothing.
+func TestMainsAreThin(t *testing.T) {
+	for folder := range mains {
+		b, err := os.ReadFile(filepath.Join(root, folder, "main.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(b), "\n"); n > 40 {
+			t.Errorf("%s/main.go has %d lines, want at most 40", folder, n)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"time"
 
 	"tallystick.example/host/internal/store"
@@ -17,13 +16,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the tables of the on-us issuer, for a database of its own.
-func Migrations() store.Set {
-	sub, err := fs.Sub(migrations, "sql")
-	if err != nil {
-		panic("issuer: the embedded migrations are missing") // a fault of the build
-	}
-	return store.Set{Name: "issuer", FS: sub}
-}
+func Migrations() store.Set { return store.Sub("issuer", migrations, "sql") }
 
 // A Verifier checks PIN and cryptogram inside the boundary; api.Boundary is one.
 type Verifier interface {

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"tallystick.example/host/internal/store"
 )
@@ -14,13 +13,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the tables of the velocity counters.
-func Migrations() store.Set {
-	sub, err := fs.Sub(migrations, "sql")
-	if err != nil {
-		panic("score: the embedded migrations are missing") // a fault of the build
-	}
-	return store.Set{Name: "score", FS: sub}
-}
+func Migrations() store.Set { return store.Sub("score", migrations, "sql") }
 
 // Kind says what a counter counts by.
 type Kind string
